@@ -1,0 +1,82 @@
+/*
+ * bazel-bridge.h - the public face of bazel-bridge/: REAPI services over gRPC, and the action-proxy (design section 3).
+ *
+ * A SluiceBridge owns the completion queue and its threads; an endpoint is one identity on it: either a sandbox (with its environment, its policy
+ * and its account) or a plain cache.  Call nothing of this folder before a fork() that does not exec: gRPC has threads.
+ * Functions may be called from any thread unless said otherwise.
+ *
+ * Implements: build.bazel.remote.execution.v2 Capabilities, ContentAddressableStorage, ActionCache; google.bytestream ByteStream.
+ */
+#pragma once
+
+#include "cas.h"
+
+G_BEGIN_DECLS
+
+#define SLUICE_BRIDGE_ERROR (sluice_bridge_error_quark())
+GQuark sluice_bridge_error_quark(void);
+typedef enum {
+    SLUICE_BRIDGE_ERROR_ADDRESS, /* not an address, or cannot be listened on */
+    SLUICE_BRIDGE_ERROR_START
+} SluiceBridgeError;
+
+/* ---- Environment and keys (design 3.1-3.3) ------------------------------------------------------------------------------- */
+
+typedef struct {
+    SluiceDigest root; /* staged root after integration, before sources */
+    const char *os;    /* "linux" */
+    const char *isa;   /* "x86-64" */
+    uint32_t uid, gid; /* inside the sandbox */
+    uint32_t layout;   /* SLUICE_SANDBOX_LAYOUT of the caller */
+    const char *scope; /* "full", or a name for the subset that `root` then holds */
+} SluiceEnvironment;
+
+/* Encodes it canonically, stores it, and gives its digest E. */
+gboolean sluice_environment_store(SluiceStore *store, const SluiceEnvironment *environment, SluiceDigest *out,
+                                  GError **error);
+/* The same digest without storing. */
+void sluice_environment_digest(const SluiceEnvironment *environment, SluiceDigest *out);
+/* K: the digest of the witness Action of (E, A).  `witness` (may be NULL) gets the Action's bytes. */
+void sluice_witness_key(const SluiceDigest *environment, const SluiceDigest *action, SluiceDigest *key,
+                        GBytes **witness);
+
+/* ---- Bridge --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct SluiceBridge SluiceBridge;
+SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error);
+/* Closes all endpoints, waits for calls in flight, ends the threads. */
+void sluice_bridge_free(SluiceBridge *bridge);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceBridge, sluice_bridge_free)
+
+typedef enum {
+    SLUICE_CACHE_WRITES_OFF,
+    SLUICE_CACHE_WRITES_EXECUTED, /* only results that our executor or the cluster produced */
+    SLUICE_CACHE_WRITES_TRUSTED   /* UpdateActionResult is accepted */
+} SluiceCacheWrites;
+
+typedef struct {
+    const SluiceDigest *environment; /* E; NULL: a plain cache, keyed by the client's digests (`sluice serve`) */
+    SluiceCacheWrites cache_writes;
+    const char *label; /* element name, for logs */
+} SluiceEndpointPolicy;
+
+/* Counted since the endpoint was opened. */
+typedef struct {
+    uint64_t calls; /* of any method */
+    uint64_t lookups, hits, misses, updates, updates_refused;
+    uint64_t bytes_read, bytes_written; /* blob contents */
+    uint64_t errors;                    /* calls answered with a status that is the client's fault */
+} SluiceEndpointStats;
+
+typedef struct SluiceEndpoint SluiceEndpoint;
+SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPolicy *policy, GError **error);
+/* "unix:PATH" (a live server's socket is refused, a stale one replaced) or "HOST:PORT" (port 0: any).  May be called several times.
+ * `port` (may be NULL) gets the TCP port. */
+gboolean sluice_endpoint_listen(SluiceEndpoint *endpoint, const char *address, int *port, GError **error);
+/* Serves connections accepted from an already listening socket; takes the descriptor. */
+gboolean sluice_endpoint_add_listener(SluiceEndpoint *endpoint, int fd, GError **error);
+void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *stats);
+/* Stops listening, cancels calls, frees. */
+void sluice_endpoint_close(SluiceEndpoint *endpoint);
+
+G_END_DECLS

@@ -1,0 +1,105 @@
+/*
+ * sandbox.h - the public face of sandbox/: run commands in a root staged from the store, and capture what they wrote.
+ *
+ * Shape: a SluiceStaging serves trees (one FUSE mount, or cached checkouts) for a whole session; a SluiceSandbox is one root
+ * with one private upper layer in which any number of commands run one after the other; a capture turns the upper into a
+ * tree again.  Every set-up is first a plan (an ordered list of operations, see plan.h) and then carried out by the helper program
+ * `sluice-sandbox`, which is started with posix_spawn, so callers may have threads.
+ *
+ * Caveats: a SluiceStaging may be used by children made with fork(), which must not stop it.  Nothing here needs privileges.
+ * All functions block.
+ */
+#pragma once
+
+#include "cas.h"
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+#define SLUICE_SANDBOX_ERROR (sluice_sandbox_error_quark())
+GQuark sluice_sandbox_error_quark(void);
+typedef enum {
+    SLUICE_SANDBOX_ERROR_UNAVAILABLE, /* this machine cannot sandbox; the message says what is missing and what to do */
+    SLUICE_SANDBOX_ERROR_SETUP,       /* mount, spawn or protocol failure */
+    SLUICE_SANDBOX_ERROR_CAPTURE,     /* the build left something that cannot be stored */
+    SLUICE_SANDBOX_ERROR_TIMEOUT,
+    SLUICE_SANDBOX_ERROR_CANCELLED
+} SluiceSandboxError;
+
+/* The version of what a sandbox looks like from inside (mounts, /dev, /proc, /tmp): part of every environment digest. */
+#define SLUICE_SANDBOX_LAYOUT 1
+
+/* ---- Staging ------------------------------------------------------------------------------------------------------------ */
+
+typedef enum {
+    SLUICE_STAGING_AUTO, /* probe: FUSE if it works here, else checkout */
+    SLUICE_STAGING_FUSE,
+    SLUICE_STAGING_CHECKOUT
+} SluiceStagingMode;
+
+typedef struct SluiceStaging SluiceStaging;
+/* Starts the server of trees for `store` (a process of its own; it ends when the last user is gone).  $SLUICE_STAGING (auto, fuse,
+ * checkout) overrides AUTO. */
+SluiceStaging *sluice_staging_start(SluiceStore *store, SluiceStagingMode mode, GError **error);
+SluiceStagingMode sluice_staging_get_mode(SluiceStaging *staging);
+/* In the process that started it: ends the server and removes its mounts.  In a forked child: forgets it only. */
+void sluice_staging_stop(SluiceStaging *staging);
+
+/* ---- Sandbox ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct SluiceSandbox SluiceSandbox;
+/* A sandbox with `root` as its lower layer and an empty upper.  `store` must be open in this process. */
+SluiceSandbox *sluice_sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root, GError **error);
+/* Removes the upper and everything else that was made for it. */
+void sluice_sandbox_free(SluiceSandbox *sandbox);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceSandbox, sluice_sandbox_free)
+
+typedef struct {
+    const char *source; /* on the host */
+    const char *target; /* in the sandbox, absolute */
+    gboolean read_only;
+} SluiceSandboxBind;
+
+typedef struct {
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up in the sandbox's PATH */
+    const char *const *envp; /* NULL-terminated "NAME=value"; nothing else is inherited */
+    const char *cwd;         /* absolute; made if absent */
+    uid_t uid;               /* inside; 0 allowed */
+    gid_t gid;
+    gboolean root_read_only;
+    const char *const *
+        writable; /* NULL-terminated absolute directories, writable (and made) though the root is read-only; NULL: none */
+    gboolean network; /* the host's network; only for `shell` */
+    const SluiceSandboxBind *binds;
+    gsize n_binds;
+    /* A listening TCP socket on 127.0.0.1 (and [::1] if there is one) inside the private network namespace: >0 opens it there before the command starts and
+     * gives it to `listener` in the calling process (which takes the descriptor) before anything runs inside. */
+    unsigned loopback_port;
+    void (*listener)(int fd, gpointer data);
+    gpointer listener_data;
+    int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
+    unsigned timeout;                   /* seconds; 0: none */
+    GCancellable *cancellable;          /* or NULL */
+    gboolean new_session;               /* setsid: everything but an interactive shell */
+} SluiceSandboxCommand;
+
+/* Runs one command to its end and reaps everything that it left behind.  `status` gets the exit status (128 + signal if it was
+ * killed).  FALSE: the sandbox itself failed, timed out or was cancelled. */
+gboolean sluice_sandbox_run(SluiceSandbox *sandbox, const SluiceSandboxCommand *command, int *status, GError **error);
+
+/* The tree of `path` ("/" for the whole root) as it is now: the lower tree with what the upper changed.  Costs what was changed, not
+ * what is there.  NOT_FOUND (cas) if there is no such directory.  Sockets, fifos and devices are left out with a note in `skipped`
+ * (NULL allowed; a GPtrArray of char *). */
+gboolean sluice_sandbox_capture(SluiceSandbox *sandbox, const char *path, SluiceDigest *root, GPtrArray *skipped,
+                                GError **error);
+
+/* ---- What this machine can do -------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    gboolean user_namespaces, overlay, fuse, bubblewrap;
+    char *reason; /* of the first thing that is missing, with what to do; or NULL */
+} SluiceSandboxProbe;
+void sluice_sandbox_probe(SluiceSandboxProbe *probe);
+void sluice_sandbox_probe_clear(SluiceSandboxProbe *probe);
+
+G_END_DECLS
