@@ -1,0 +1,52 @@
+/*
+ * project.h - projects: project.conf, options, defaults, aliases, and the loading of elements.
+ *
+ * A Session holds everything loaded by one command: the toplevel project, its subprojects, all elements, in one arena.
+ */
+#pragma once
+
+#include "events.h"
+#include "node.h"
+
+typedef struct Project Project;
+typedef struct Element Element;
+typedef struct Session Session;
+
+/* From the command line and the user configuration. */
+typedef struct {
+    const char *directory;      /* where to look for project.conf, upward */
+    const char *const *options; /* NULL-terminated pairs NAME, VALUE; or NULL */
+    gint64 max_jobs;            /* 0: automatic */
+    gboolean strict;            /* cache keys of dependencies matter fully (default TRUE) */
+    const char *default_mirror;
+    Node *user_config; /* parsed user configuration, or NULL */
+    const EventSink *events;
+} LoadOptions;
+
+/* Loads project.conf and what it includes.  LOAD errors. */
+Session *session_load(const LoadOptions *options, GError **error);
+void session_free(Session *session);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
+Arena *session_arena(Session *session);
+Project *session_toplevel(Session *session);
+
+/* Loads the named elements ("x.bst", "junction.bst:x.bst") and all they depend on, resolves and computes keys.  NULL or empty: the project's default targets. Result: the
+ * target elements, in the order given; free the array. */
+GPtrArray *session_load_elements(Session *session, const char *const *names, GError **error);
+/* Every loaded element, dense by element->index. */
+Element *const *session_elements(Session *session, gsize *count);
+/* Computes weak and strict keys again (after tracking). */
+gboolean session_compute_keys(Session *session, GError **error);
+
+const char *project_name(const Project *project);
+const char *project_directory(const Project *project);    /* absolute */
+const char *project_element_path(const Project *project); /* absolute */
+int project_dirfd(const Project *project);
+gboolean project_uses_refs_file(const Project *project);              /* ref-storage: project.refs */
+const Node *project_alias(const Project *project, const char *alias); /* NULL if not defined */
+gboolean project_is_fatal_warning(const Project *project, const char *token);
+const Node *project_shell(const Project *project); /* the `shell` section, or NULL */
+
+/* Writes a source's new ref where it came from (element file, include, or project.refs), keeping comments and layout; atomic. */
+typedef struct Source Source;
+gboolean project_store_ref(Source *source, Node *ref, GError **error);

@@ -1,0 +1,76 @@
+/*
+ * source.h - sources of elements, and the table of their kinds.
+ *
+ * A source kind is one file, source-KIND.c, that ends in a `const SourceKind source_kind_KIND`, listed in source-kinds.c.
+ * Generic work (YAML, directory, keys, refs in project.refs, caching of what was staged) is in source.c.
+ */
+#pragma once
+
+#include "cas.h"
+#include "events.h"
+#include "json.h"
+#include "node.h"
+
+typedef struct Element Element;
+typedef struct Project Project;
+typedef struct Source Source;
+
+/* What track, fetch and stage work with.  Owned by the caller. */
+typedef struct {
+    SluiceStore *store;
+    const EventSink *events;
+    GCancellable *cancellable; /* or NULL */
+    unsigned fetchers;         /* parallel downloads */
+    unsigned retries;
+} SourceContext;
+
+typedef struct {
+    const char *name;
+    const char *defaults;    /* YAML of default config, or NULL */
+    gboolean needs_previous; /* staging needs what earlier sources of the element staged (patch) */
+    gboolean has_ref;        /* FALSE: nothing to track or pin (local, patch) */
+    /* Reads `config` (variables expanded, checked for unknown keys by the kind: common keys "kind", "directory", "provenance" are removed before) and
+     * sets source->data (in the project's arena).  `ref` is not looked at here. */
+    gboolean (*configure)(Source *source, const Node *config, GError **error);
+    /* A ref from YAML (inline or project.refs); NULL if there is none.  May be called again after tracking. */
+    gboolean (*load_ref)(Source *source, const Node *ref, GError **error);
+    /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there. */
+    Json *(*unique_key)(Source *source, Arena *arena, GError **error);
+    /* Finds the newest ref; a node in the project's arena. NULL with error. */
+    Node *(*track)(Source *source, const SourceContext *context, GError **error);
+    /* Cheap test that fetch has nothing to do. */
+    gboolean (*is_cached)(Source *source, SluiceStore *store);
+    gboolean (*fetch)(Source *source, const SourceContext *context, GError **error);
+    /* Stages into `tree` below `directory` ("/" for the top of the tree).  Sources are cached before. */
+    gboolean (*stage)(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                      GError **error);
+} SourceKind;
+
+struct Source {
+    const SourceKind *kind;
+    Element *element;
+    guint index;           /* within the element */
+    const char *directory; /* below the build root, or NULL */
+    Node *node;            /* the source as written, composed with project defaults, variables expanded */
+    Provenance where;
+    Node *ref;    /* or NULL */
+    void *data;   /* the kind's own */
+    char key[65]; /* sha256 of the unique key; "" while there is no ref */
+};
+
+extern const SourceKind *const source_kinds[]; /* NULL-terminated */
+const SourceKind *source_kind_find(const char *name);
+
+/* Below: source.c. */
+Project *source_project(const Source *source);
+Arena *source_arena(const Source *source);
+/* Expands "alias:rest" to the URLs to try, mirrors first; NULL-terminated, free with g_strfreev.  The alias `debian:` is builtin unless the project defines it: the mirrors
+ * of the system's apt configuration. */
+char **source_translate_url(const Source *source, const char *url, GError **error);
+/* Opens a path of the project (kind local, patch): never outside it.  Returns an fd of the parent directory-safe object (O_PATH) or -1. */
+int source_open_project_path(const Source *source, const char *path, const Provenance *where, GError **error);
+gboolean source_is_cached(Source *source, SluiceStore *store);
+gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error);
+gboolean source_fetch(Source *source, const SourceContext *context, GError **error);
+/* All sources of the element, in order, as one tree; cached under the sources' keys. */
+gboolean sources_stage(Element *element, const SourceContext *context, SluiceDigest *root, GError **error);
