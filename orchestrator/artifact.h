@@ -1,0 +1,67 @@
+/*
+ * artifact.h - what building an element left in the store: BuildStream's Artifact message (proto/artifact.proto) as the value of a
+ * ref in the space "artifact", named `<project>/<normal-name>/<key>`, once for the strict and once for the weak key.
+ *
+ * A ref may dangle when blobs were evicted: artifact_is_complete tells; what is not complete counts as not cached.  A failed build is an artifact
+ * too (success FALSE, with its log, perhaps with files and a buildtree).
+ */
+#pragma once
+
+#include "element.h"
+#include "bazel-bridge.h"
+
+#define ARTIFACT_SPACE   "artifact"
+#define ARTIFACT_VERSION 2
+
+typedef struct {
+    const char *name;
+    SluiceDigest digest;
+} ArtifactLog;
+
+typedef struct {
+    const char *project, *element, *key;
+} ArtifactDependency;
+
+/* An immutable decoded message; its strings live as long as it. */
+typedef struct {
+    gboolean success;
+    const char *error, *error_detail; /* of a failed build; "" otherwise */
+    const char *strong_key, *weak_key, *strict_key;
+    gboolean has_files; /* a failed build may have none */
+    SluiceDigest files; /* Directory */
+    gboolean has_buildtree;
+    SluiceDigest buildtree; /* Directory: what stood in the build root */
+    gboolean has_public, has_low_meta, has_high_meta;
+    SluiceDigest public_data; /* YAML file */
+    SluiceDigest low_meta;    /* YAML file: environment, sandbox-config */
+    SluiceDigest high_meta;   /* YAML file: variables; sluice's own account of the action-proxy */
+    ArtifactLog *logs;
+    gsize n_logs;
+    ArtifactDependency *build_deps;
+    gsize n_build_deps;
+} Artifact;
+
+void artifact_free(Artifact *artifact);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Artifact, artifact_free)
+
+/* "<project>/<normal-name>/<key>"; `key` NULL: the strict key; NULL if the element has no key yet.  Free with g_free. */
+char *artifact_ref_name(const Element *element, const char *key);
+/* NULL without error if there is none, or if something of it was evicted. */
+Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error);
+/* The artifact of the element's strict key; if there is none and `strict` is FALSE, of its weak key. */
+Artifact *artifact_find(SluiceStore *store, const Element *element, gboolean strict, GError **error);
+/* The roots of all its parts are there: one read transaction, no walk. */
+gboolean artifact_is_complete(SluiceStore *store, const Artifact *artifact);
+/* Stores under the strict and the weak key. */
+gboolean artifact_store(SluiceStore *store, const Element *element, const Artifact *artifact, GError **error);
+/* FALSE without error if there was none by that name. */
+gboolean artifact_delete(SluiceStore *store, const char *ref_name, GError **error);
+/* Names of all that match: an exact name, or a glob (`*` and `?` stay between slashes, `**` does not; NULL: all); sorted.  A GPtrArray of char * that frees them. */
+GPtrArray *artifact_list(SluiceStore *store, const char *glob, GError **error);
+
+/* The whole of the n-th log. */
+GBytes *artifact_read_log(SluiceStore *store, const Artifact *artifact, gsize index, GError **error);
+/* The stored public data, or an empty mapping; in the arena. */
+Node *artifact_read_public(SluiceStore *store, const Artifact *artifact, Arena *arena, GError **error);
+/* What the action-proxy counted while this was built; FALSE without error if it was not used. */
+gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error);

@@ -1,0 +1,114 @@
+/*
+ * build.h - building one element: stage what it depends on, integrate, stage its sources, run its commands, collect, store the artifact.
+ *
+ * Caveats: everything here blocks and belongs into a job process (a forked child with its own open store; the staging server may be the
+ * parent's).  build_run starts gRPC's threads when the element has a socket, so nothing may fork after it.  Nothing is printed: events
+ * go to the sink, the output of commands to log_fd.
+ *
+ * The first part is for the scheduler and the commands; the second, from `struct Build` on, for the element kinds' assemble functions.
+ */
+#pragma once
+
+#include "artifact.h"
+#include "kind.h"
+#include "sandbox.h"
+
+typedef enum {
+    BUILDTREES_AUTO, /* of failed builds */
+    BUILDTREES_ALWAYS,
+    BUILDTREES_NEVER
+} CacheBuildtrees;
+
+typedef struct {
+    SluiceStore *store;
+    SluiceStaging *staging;    /* NULL is allowed where no command runs (import, stack, filter) */
+    const EventSink *events;   /* or NULL */
+    GCancellable *cancellable; /* or NULL */
+    int log_fd;                /* the element's log, opened for appending (and reading); -1: none */
+    const char *log_name;      /* its name in the artifact, "KEY8-build.DATE.log"; NULL: "build.log" */
+    unsigned timeout;          /* seconds for each run of commands; 0: none */
+    gboolean strict;           /* dependencies are taken by strict key only */
+    CacheBuildtrees buildtrees;
+} BuildContext;
+
+typedef struct {
+    gboolean success;
+    gboolean stored;     /* an artifact was written, of a success or of a failure */
+    gboolean proxy_used; /* the element has an action-proxy: `proxy` counts */
+    SluiceEndpointStats proxy;
+} BuildReport;
+
+/* Builds the element and stores its artifact; its sources are fetched, the artifacts of its dependencies are in the store.  FALSE: `report` says whether a
+ * failed artifact was stored.  A command that failed is SANDBOX/command-failed, no `sh` in the dependencies SANDBOX/missing-command,
+ * cancelled is G_IO_ERROR_CANCELLED. */
+gboolean build_run(Element *element, const BuildContext *context, BuildReport *report, GError **error);
+
+/* The files of all elements in `scope` (of several targets: each once), merged at "/"; with `integrate`, after their integration commands.  For
+ * `artifact checkout` and `shell`.  ARTIFACT/uncached-checkout-attempt if an artifact is missing. */
+gboolean build_stage_elements(Element *const *elements, gsize count, Scope scope, gboolean integrate,
+                              const BuildContext *context, SluiceDigest *root, GError **error);
+
+typedef struct {
+    const char *const *argv; /* NULL: the project's shell command */
+    gboolean build_scope; /* --build: dependencies and sources staged, in the build root; else the element's runtime */
+    gboolean use_buildtree;         /* the artifact's buildtree instead of the sources */
+    gboolean isolate;               /* no network, no host files, the element's uid */
+    const SluiceSandboxBind *binds; /* --mount */
+    gsize n_binds;
+    gboolean interactive; /* stdin is a terminal: keep the session */
+} ShellOptions;
+/* Runs a command in the element's sandbox with the caller's stdin, stdout and stderr.  `status` gets its exit status. */
+gboolean build_shell(Element *element, const BuildContext *context, const ShellOptions *options, int *status,
+                     GError **error);
+
+/* ---- For element kinds -------------------------------------------------------------------------------------------------- */
+
+struct Build {
+    Element *element;
+    const BuildContext *context;
+    SluiceDigest environment_root; /* dependencies after integration, before sources: what E is made of */
+    gboolean has_environment_root;
+    SluiceDigest buildtree; /* set where one is to be kept */
+    gboolean has_buildtree;
+    Node *public_; /* to be stored instead of element->public_, or NULL */
+    gboolean proxy_used;
+    SluiceEndpointStats proxy;
+    SluiceDigest failed_files; /* what a failed build had collected */
+    gboolean has_failed_files;
+};
+
+/* Where the artifact of one dependency goes, and how much of it. */
+typedef struct {
+    Element *element;
+    const char *location; /* absolute; "/" by default */
+} StageItem;
+
+/* What commands run in: see build_commands. */
+typedef struct {
+    const char *label; /* of the step: "configure-commands" */
+    const char *const *commands;
+    gsize n_commands;
+} CommandStep;
+
+typedef struct {
+    SluiceDigest root; /* the staged root, sources included */
+    const CommandStep *steps;
+    gsize n_steps;
+    const char *cwd;             /* absolute */
+    const char *const *writable; /* NULL-terminated; with root_read_only */
+    gboolean root_read_only;
+    const char *collect;      /* absolute: what becomes the artifact */
+    const char *buildtree;    /* absolute: what is kept as the buildtree, or NULL */
+    char **environment;       /* NULL: the element's */
+    const char *proxy_socket; /* where the UNIX socket of the action-proxy goes, or NULL */
+    unsigned proxy_port;      /* loopback TCP port of the action-proxy, or 0 */
+    SluiceCacheWrites cache_writes;
+    gboolean proxy_required; /* a build that never called the proxy fails */
+} CommandPlan;
+
+/* BUILD-scope dependencies as their `location` configs say, merged, overlaps reported, those at "/" integrated.  Sets environment_root. */
+gboolean build_stage_dependencies(Build *build, SluiceDigest *root, GError **error);
+/* Puts the staged sources under `path` of the tree `root`. */
+gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error);
+/* Runs all steps in one sandbox and captures `collect`. */
+gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error);
