@@ -65,3 +65,5 @@ GBytes *artifact_read_log(SluiceStore *store, const Artifact *artifact, gsize in
 Node *artifact_read_public(SluiceStore *store, const Artifact *artifact, Arena *arena, GError **error);
 /* What the action-proxy counted while this was built; FALSE without error if it was not used. */
 gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error);
+/* The same account as a mapping for the metadata. */
+Node *artifact_stats_to_node(const SluiceEndpointStats *stats, Arena *arena);

@@ -1,0 +1,438 @@
+/*
+ * artifact.c - encoding, finding and listing of artifacts.
+ *
+ * The message is a blob of its own (a remote index hands out its digest); the ref's value is that digest as text, "hash/size",
+ * and the ref keeps the blob and all that it names alive.
+ */
+#include "artifact.h"
+
+#include "artifact.pb-c.h"
+#include "glob.h"
+
+#include <string.h>
+
+typedef Buildstream__V2__Artifact ArtifactMessage;
+typedef Buildstream__V2__Artifact__Dependency DependencyMessage;
+typedef Buildstream__V2__Artifact__LogFile LogMessage;
+typedef Build__Bazel__Remote__Execution__V2__Digest DigestMessage;
+
+/* What a peer may make us decode. */
+#define MESSAGE_MAX (16 * 1024 * 1024)
+
+typedef struct {
+    Artifact artifact;
+    ArtifactMessage *message; /* owns the strings */
+} LoadedArtifact;
+
+void artifact_free(Artifact *artifact)
+{
+    LoadedArtifact *loaded = (LoadedArtifact *)artifact;
+    if (!loaded)
+        return;
+    g_free(loaded->artifact.logs);
+    g_free(loaded->artifact.build_deps);
+    buildstream__v2__artifact__free_unpacked(loaded->message, NULL);
+    g_free(loaded);
+}
+
+char *artifact_ref_name(const Element *element, const char *key)
+{
+    const char *used = key ? key : element->strict_key;
+    if (!*used)
+        return NULL;
+    g_autofree char *normal = element_normal_name(element);
+    return g_strdup_printf("%s/%s/%s", project_name(element->project), normal, used);
+}
+
+/* ---- Decoding ----------------------------------------------------------------------------------------------------------- */
+
+static gboolean take_digest(const DigestMessage *message, SluiceDigest *out, gboolean *present, GError **error)
+{
+    *present = message != NULL;
+    if (!message)
+        return TRUE;
+    const char *hash = message->hash ? message->hash : "";
+    return sluice_digest_parse_hex(hash, strlen(hash), message->size_bytes, out, error);
+}
+
+static gboolean take_logs(LoadedArtifact *loaded, GError **error)
+{
+    const ArtifactMessage *message = loaded->message;
+    loaded->artifact.logs = g_new0(ArtifactLog, message->n_logs);
+    for (gsize i = 0; i < message->n_logs; i++) {
+        ArtifactLog *log = &loaded->artifact.logs[i];
+        gboolean present;
+        log->name = message->logs[i]->name ? message->logs[i]->name : "";
+        if (!take_digest(message->logs[i]->digest, &log->digest, &present, error))
+            return FALSE;
+        loaded->artifact.n_logs += present ? 1 : 0;
+        if (!present)
+            break;
+    }
+    return TRUE;
+}
+
+static void take_dependencies(LoadedArtifact *loaded)
+{
+    const ArtifactMessage *message = loaded->message;
+    loaded->artifact.build_deps = g_new0(ArtifactDependency, message->n_build_deps);
+    loaded->artifact.n_build_deps = message->n_build_deps;
+    for (gsize i = 0; i < message->n_build_deps; i++) {
+        const DependencyMessage *from = message->build_deps[i];
+        loaded->artifact.build_deps[i] = (ArtifactDependency){from->project_name, from->element_name, from->cache_key};
+    }
+}
+
+static gboolean take_parts(LoadedArtifact *loaded, GError **error)
+{
+    const ArtifactMessage *message = loaded->message;
+    Artifact *artifact = &loaded->artifact;
+    artifact->success = message->build_success;
+    artifact->error = message->build_error;
+    artifact->error_detail = message->build_error_details;
+    artifact->strong_key = message->strong_key;
+    artifact->weak_key = message->weak_key;
+    artifact->strict_key = message->strict_key;
+    take_dependencies(loaded);
+    return take_digest(message->files, &artifact->files, &artifact->has_files, error) &&
+           take_digest(message->buildtree, &artifact->buildtree, &artifact->has_buildtree, error) &&
+           take_digest(message->public_data, &artifact->public_data, &artifact->has_public, error) &&
+           take_digest(message->low_diversity_meta, &artifact->low_meta, &artifact->has_low_meta, error) &&
+           take_digest(message->high_diversity_meta, &artifact->high_meta, &artifact->has_high_meta, error) &&
+           take_logs(loaded, error);
+}
+
+static Artifact *artifact_decode(GBytes *bytes, const char *ref_name, GError **error)
+{
+    gsize length;
+    const void *data = g_bytes_get_data(bytes, &length);
+    if (length > MESSAGE_MAX) {
+        error_set(error, ERROR_ARTIFACT, NULL, NULL, "artifact %s: message of %" G_GSIZE_FORMAT " bytes is too large",
+                  ref_name, length);
+        return NULL;
+    }
+    LoadedArtifact *loaded = g_new0(LoadedArtifact, 1);
+    loaded->message = buildstream__v2__artifact__unpack(NULL, length, data);
+    if (loaded->message && take_parts(loaded, error))
+        return &loaded->artifact;
+    if (!loaded->message)
+        error_set(error, ERROR_ARTIFACT, NULL, NULL, "artifact %s is not an Artifact message", ref_name);
+    else
+        g_prefix_error(error, "artifact %s: ", ref_name);
+    artifact_free(&loaded->artifact);
+    return NULL;
+}
+
+/* ---- Finding ------------------------------------------------------------------------------------------------------------ */
+
+static void add_part(GArray *parts, gboolean present, const SluiceDigest *digest)
+{
+    if (present)
+        g_array_append_val(parts, *digest);
+}
+
+/* The parts without which it counts as not cached. */
+static GArray *artifact_parts(const Artifact *artifact)
+{
+    GArray *parts = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    add_part(parts, artifact->has_files, &artifact->files);
+    add_part(parts, artifact->has_public, &artifact->public_data);
+    add_part(parts, artifact->has_low_meta, &artifact->low_meta);
+    add_part(parts, artifact->has_high_meta, &artifact->high_meta);
+    for (gsize i = 0; i < artifact->n_logs; i++)
+        g_array_append_val(parts, artifact->logs[i].digest);
+    return parts;
+}
+
+gboolean artifact_is_complete(SluiceStore *store, const Artifact *artifact)
+{
+    g_autoptr(GArray) parts = artifact_parts(artifact);
+    g_autofree gboolean *missing = g_new0(gboolean, parts->len + 1);
+    if (!sluice_store_find_missing(store, (const SluiceDigest *)(void *)parts->data, parts->len, missing, NULL))
+        return FALSE;
+    for (guint i = 0; i < parts->len; i++) {
+        if (missing[i])
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Absent things are no error for those who look things up. */
+static gpointer forgive_absence(GError *problem, GError **error)
+{
+    if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND))
+        g_error_free(problem);
+    else
+        g_propagate_error(error, problem);
+    return NULL;
+}
+
+/* The digest of the message that a ref names; FALSE without error if there is no such ref. */
+static gboolean artifact_resolve(SluiceStore *store, const char *ref_name, SluiceDigest *out, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(GBytes) value = sluice_store_get_ref(store, ARTIFACT_SPACE, ref_name, &problem);
+    if (!value) {
+        forgive_absence(problem, error);
+        return FALSE;
+    }
+    gsize length;
+    const char *text = g_bytes_get_data(value, &length);
+    g_autofree char *copy = g_strndup(text ? text : "", length);
+    return sluice_digest_parse(copy, out, error);
+}
+
+Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error)
+{
+    SluiceDigest digest;
+    if (!artifact_resolve(store, ref_name, &digest, error))
+        return NULL;
+    GError *problem = NULL;
+    g_autoptr(GBytes) bytes = sluice_store_read(store, &digest, &problem);
+    if (!bytes)
+        return forgive_absence(problem, error);
+    g_autoptr(Artifact) artifact = artifact_decode(bytes, ref_name, error);
+    if (!artifact || !artifact_is_complete(store, artifact))
+        return NULL;
+    if (artifact->has_buildtree && !sluice_store_has(store, &artifact->buildtree))
+        artifact->has_buildtree = FALSE;
+    return g_steal_pointer(&artifact);
+}
+
+Artifact *artifact_find(SluiceStore *store, const Element *element, gboolean strict, GError **error)
+{
+    const char *keys[] = {element->strict_key, strict ? "" : element->weak_key};
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!*keys[i])
+            continue;
+        g_autofree char *name = artifact_ref_name(element, keys[i]);
+        GError *problem = NULL;
+        Artifact *artifact = artifact_load(store, name, &problem);
+        if (artifact)
+            return artifact;
+        if (problem) {
+            g_propagate_error(error, problem);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Storing ------------------------------------------------------------------------------------------------------------ */
+
+/* A message and what its pointers point to. */
+typedef struct {
+    ArtifactMessage message;
+    GPtrArray *owned;
+} Encoder;
+
+static gpointer encoder_own(Encoder *encoder, gpointer memory)
+{
+    g_ptr_array_add(encoder->owned, memory);
+    return memory;
+}
+
+static DigestMessage *encoder_digest(Encoder *encoder, gboolean present, const SluiceDigest *digest)
+{
+    if (!present)
+        return NULL;
+    DigestMessage *message = encoder_own(encoder, g_new0(DigestMessage, 1));
+    build__bazel__remote__execution__v2__digest__init(message);
+    message->hash = encoder_own(encoder, g_malloc(SLUICE_HASH_HEX + 1));
+    sluice_digest_hex(digest, message->hash);
+    message->size_bytes = digest->size;
+    return message;
+}
+
+static void encode_logs(Encoder *encoder, const Artifact *artifact)
+{
+    encoder->message.n_logs = artifact->n_logs;
+    encoder->message.logs = encoder_own(encoder, g_new0(LogMessage *, artifact->n_logs + 1));
+    for (gsize i = 0; i < artifact->n_logs; i++) {
+        LogMessage *log = encoder->message.logs[i] = encoder_own(encoder, g_new0(LogMessage, 1));
+        buildstream__v2__artifact__log_file__init(log);
+        log->name = (char *)artifact->logs[i].name;
+        log->digest = encoder_digest(encoder, TRUE, &artifact->logs[i].digest);
+    }
+}
+
+static void encode_dependencies(Encoder *encoder, const Artifact *artifact)
+{
+    encoder->message.n_build_deps = artifact->n_build_deps;
+    encoder->message.build_deps = encoder_own(encoder, g_new0(DependencyMessage *, artifact->n_build_deps + 1));
+    for (gsize i = 0; i < artifact->n_build_deps; i++) {
+        DependencyMessage *to = encoder->message.build_deps[i] = encoder_own(encoder, g_new0(DependencyMessage, 1));
+        buildstream__v2__artifact__dependency__init(to);
+        to->project_name = (char *)artifact->build_deps[i].project;
+        to->element_name = (char *)artifact->build_deps[i].element;
+        to->cache_key = (char *)artifact->build_deps[i].key;
+    }
+}
+
+static GBytes *artifact_encode(const Artifact *artifact)
+{
+    g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
+    Encoder encoder = {.owned = owned};
+    ArtifactMessage *message = &encoder.message;
+    buildstream__v2__artifact__init(message);
+    message->version = ARTIFACT_VERSION;
+    message->build_success = artifact->success;
+    message->build_error = (char *)artifact->error;
+    message->build_error_details = (char *)artifact->error_detail;
+    message->strong_key = (char *)artifact->strong_key;
+    message->weak_key = (char *)artifact->weak_key;
+    message->strict_key = (char *)artifact->strict_key;
+    message->files = encoder_digest(&encoder, artifact->has_files, &artifact->files);
+    message->buildtree = encoder_digest(&encoder, artifact->has_buildtree, &artifact->buildtree);
+    message->public_data = encoder_digest(&encoder, artifact->has_public, &artifact->public_data);
+    message->low_diversity_meta = encoder_digest(&encoder, artifact->has_low_meta, &artifact->low_meta);
+    message->high_diversity_meta = encoder_digest(&encoder, artifact->has_high_meta, &artifact->high_meta);
+    encode_logs(&encoder, artifact);
+    encode_dependencies(&encoder, artifact);
+
+    gsize length = buildstream__v2__artifact__get_packed_size(message);
+    guint8 *data = g_malloc(length);
+    buildstream__v2__artifact__pack(message, data);
+    return g_bytes_new_take(data, length);
+}
+
+gboolean artifact_store(SluiceStore *store, const Element *element, const Artifact *artifact, GError **error)
+{
+    g_autoptr(GBytes) bytes = artifact_encode(artifact);
+    gsize length;
+    const void *data = g_bytes_get_data(bytes, &length);
+    SluiceDigest digest;
+    if (!sluice_store_put(store, data, length, NULL, &digest, error))
+        return FALSE;
+
+    g_autoptr(GArray) blobs = artifact_parts(artifact);
+    if (artifact->has_files)
+        g_array_remove_index(blobs, 0); /* it is a tree */
+    g_array_append_val(blobs, digest);
+    SluiceDigest trees[2];
+    gsize n_trees = 0;
+    if (artifact->has_files)
+        trees[n_trees++] = artifact->files;
+    if (artifact->has_buildtree)
+        trees[n_trees++] = artifact->buildtree;
+    char text[SLUICE_DIGEST_STRING_MAX];
+    sluice_digest_string(&digest, text);
+    g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
+    SluiceRef ref = {value, trees, n_trees, (const SluiceDigest *)(void *)blobs->data, blobs->len};
+
+    const char *keys[] = {element->strict_key, element->weak_key};
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!*keys[i])
+            continue;
+        g_autofree char *name = artifact_ref_name(element, keys[i]);
+        if (!sluice_store_set_ref(store, ARTIFACT_SPACE, name, &ref, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean artifact_delete(SluiceStore *store, const char *ref_name, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(GBytes) value = sluice_store_get_ref(store, ARTIFACT_SPACE, ref_name, &problem);
+    if (!value) {
+        forgive_absence(problem, error);
+        return FALSE;
+    }
+    return sluice_store_delete_ref(store, ARTIFACT_SPACE, ref_name, error);
+}
+
+GPtrArray *artifact_list(SluiceStore *store, const char *glob, GError **error)
+{
+    g_autofree char *prefix = g_strndup(glob ? glob : "", glob ? strcspn(glob, "*?[") : 0);
+    g_autoptr(GPtrArray) all = sluice_store_list_refs(store, ARTIFACT_SPACE, prefix, error);
+    if (!all || !glob)
+        return g_steal_pointer(&all);
+    g_autoptr(GRegex) regex = glob_compile(&glob, 1, error);
+    if (!regex)
+        return NULL;
+    GPtrArray *matching = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < all->len; i++) {
+        if (g_regex_match(regex, all->pdata[i], 0, NULL))
+            g_ptr_array_add(matching, g_strdup(all->pdata[i]));
+    }
+    return matching;
+}
+
+/* ---- Reading its parts -------------------------------------------------------------------------------------------------- */
+
+GBytes *artifact_read_log(SluiceStore *store, const Artifact *artifact, gsize index, GError **error)
+{
+    if (index >= artifact->n_logs) {
+        error_set(error, ERROR_ARTIFACT, NULL, NULL, "the artifact has %" G_GSIZE_FORMAT " logs", artifact->n_logs);
+        return NULL;
+    }
+    return sluice_store_read(store, &artifact->logs[index].digest, error);
+}
+
+static Node *read_yaml(SluiceStore *store, gboolean present, const SluiceDigest *digest, const char *what, Arena *arena,
+                       GError **error)
+{
+    if (!present)
+        return node_new_mapping(arena, NULL);
+    g_autoptr(GBytes) bytes = sluice_store_read(store, digest, error);
+    if (!bytes)
+        return NULL;
+    gsize length;
+    const char *data = g_bytes_get_data(bytes, &length);
+    NodeFile *file = arena_new_of(arena, NodeFile);
+    file->name = what;
+    file->text = arena_strndup(arena, data ? data : "", length);
+    return node_parse(arena, file, file->text, length, error);
+}
+
+Node *artifact_read_public(SluiceStore *store, const Artifact *artifact, Arena *arena, GError **error)
+{
+    return read_yaml(store, artifact->has_public, &artifact->public_data, "public data of an artifact", arena, error);
+}
+
+/* The names under which the account is stored: `sluice: action-proxy:` in the metadata beside the variables. */
+static const struct {
+    const char *name;
+    gsize offset;
+} stat_fields[] = {
+    {"calls", G_STRUCT_OFFSET(SluiceEndpointStats, calls)},
+    {"lookups", G_STRUCT_OFFSET(SluiceEndpointStats, lookups)},
+    {"hits", G_STRUCT_OFFSET(SluiceEndpointStats, hits)},
+    {"misses", G_STRUCT_OFFSET(SluiceEndpointStats, misses)},
+    {"updates", G_STRUCT_OFFSET(SluiceEndpointStats, updates)},
+    {"updates-refused", G_STRUCT_OFFSET(SluiceEndpointStats, updates_refused)},
+    {"bytes-read", G_STRUCT_OFFSET(SluiceEndpointStats, bytes_read)},
+    {"bytes-written", G_STRUCT_OFFSET(SluiceEndpointStats, bytes_written)},
+    {"errors", G_STRUCT_OFFSET(SluiceEndpointStats, errors)},
+};
+
+Node *artifact_stats_to_node(const SluiceEndpointStats *stats, Arena *arena)
+{
+    Node *proxy = node_new_mapping(arena, NULL), *top = node_new_mapping(arena, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(stat_fields); i++) {
+        uint64_t value = G_STRUCT_MEMBER(uint64_t, stats, stat_fields[i].offset);
+        node_set(arena, proxy, stat_fields[i].name,
+                 node_new_scalar(arena, arena_printf(arena, "%" G_GUINT64_FORMAT, value), NULL));
+    }
+    node_set(arena, top, "action-proxy", proxy);
+    return top;
+}
+
+gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error)
+{
+    memset(stats, 0, sizeof *stats);
+    Arena *arena = arena_new();
+    Node *meta =
+        read_yaml(store, artifact->has_high_meta, &artifact->high_meta, "metadata of an artifact", arena, error);
+    Node *ours = NULL, *proxy = NULL;
+    gboolean found = meta && node_get_mapping(meta, "sluice", &ours, error) && ours &&
+                     node_get_mapping(ours, "action-proxy", &proxy, error) && proxy;
+    for (gsize i = 0; found && i < G_N_ELEMENTS(stat_fields); i++) {
+        gint64 value = 0;
+        found = node_get_int(proxy, stat_fields[i].name, &value, error);
+        G_STRUCT_MEMBER(uint64_t, stats, stat_fields[i].offset) = (uint64_t)MAX(value, 0);
+    }
+    arena_free(arena);
+    return found;
+}
