@@ -40,6 +40,9 @@ void error_set(GError **error, ErrorDomain domain, const char *reason, const Pro
                ...);
 /* The indented second part of a report; copies. Does nothing on NULL. */
 void error_set_detail(GError *error, const char *detail);
+/* Remembers the candidate that is nearest to `word`, if any is near; error_report asks "Did you mean …?". */
+void error_suggest(GError *error, const char *word, const char *const *candidates, gsize count);
+const char *error_get_suggestion(const GError *error);
 const char *error_get_reason(const GError *error);
 const char *error_get_detail(const GError *error);
 /* "FILE [line L column C]" or NULL. */

@@ -18,7 +18,12 @@ void json_append(Json *array, Json *value);
 void json_set(Json *object, const char *key, Json *value);
 /* Every scalar as a string. */
 Json *json_from_node(Arena *arena, const Node *node);
+/* Text that is canonical JSON already; borrowed. */
+Json *json_raw(Arena *arena, const char *text);
 /* Appends the canonical text: keys by code point, no blanks, ASCII only. */
 void json_write(const Json *value, GString *out);
 /* SHA-256 of the canonical text, 64 digits and a NUL. */
 void json_key(const Json *value, char out[65]);
+/* The parts of the above: one quoted string; the key of a text that is canonical already. */
+void json_write_string(const char *text, GString *out);
+void json_key_of_text(const char *text, gsize length, char out[65]);

@@ -14,10 +14,11 @@ typedef struct Node Node;
 
 /* A file that was loaded, or "synthetic" text such as builtin defaults. */
 typedef struct {
-    const char *name; /* as shown: relative to its project, "junction.bst:" in front for subprojects */
-    const char *path; /* absolute on disk; NULL for builtin text */
-    gpointer project; /* Project *, or NULL */
-    const char *text; /* for builtin text: the text, for quoting the line */
+    const char *name;              /* as shown: relative to its project, "junction.bst:" in front for subprojects */
+    const char *path;              /* absolute on disk; NULL for builtin text */
+    gpointer project;              /* Project *, or NULL */
+    const char *text;              /* for builtin text: the text, for quoting the line */
+    const Provenance *included_at; /* of an include: the place that is being served now; NULL for others */
 } NodeFile;
 
 struct Provenance {

@@ -1,0 +1,253 @@
+/*
+ * json.c - values and their canonical text: what Python's ujson writes with sorted keys and no blanks, because BuildStream's keys are hashes of it.
+ */
+#include "json.h"
+#include "cas.h"
+#include "node-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { JSON_NULL, JSON_BOOL, JSON_INT, JSON_STRING, JSON_ARRAY, JSON_OBJECT, JSON_RAW } JsonType;
+
+typedef struct {
+    const char *key; /* of an object's member */
+    Json *value;
+} Member;
+
+struct Json {
+    JsonType type;
+    Arena *arena;
+    union {
+        gint64 number;
+        const char *text;
+        struct {
+            Member *members;
+            gsize count, capacity;
+        };
+    };
+};
+
+static Json *json_new(Arena *arena, JsonType type)
+{
+    Json *value = arena_new_of(arena, Json);
+    value->type = type;
+    value->arena = arena;
+    return value;
+}
+
+Json *json_null(Arena *arena)
+{
+    return json_new(arena, JSON_NULL);
+}
+
+Json *json_bool(Arena *arena, gboolean value)
+{
+    Json *json = json_new(arena, JSON_BOOL);
+    json->number = value ? 1 : 0;
+    return json;
+}
+
+Json *json_int(Arena *arena, gint64 value)
+{
+    Json *json = json_new(arena, JSON_INT);
+    json->number = value;
+    return json;
+}
+
+Json *json_string(Arena *arena, const char *text)
+{
+    Json *json = json_new(arena, JSON_STRING);
+    json->text = arena_strdup(arena, text);
+    return json;
+}
+
+Json *json_raw(Arena *arena, const char *text)
+{
+    Json *json = json_new(arena, JSON_RAW);
+    json->text = text;
+    return json;
+}
+
+Json *json_array(Arena *arena)
+{
+    return json_new(arena, JSON_ARRAY);
+}
+
+Json *json_object(Arena *arena)
+{
+    return json_new(arena, JSON_OBJECT);
+}
+
+static void add_member(Json *container, const char *key, Json *value)
+{
+    if (container->count == container->capacity) {
+        gsize capacity = MAX(4, container->capacity * 2);
+        Member *members = arena_alloc(container->arena, capacity * sizeof *members);
+        if (container->count > 0) {
+            memcpy(members, container->members, container->count * sizeof *members);
+        }
+        container->members = members;
+        container->capacity = capacity;
+    }
+    container->members[container->count++] = (Member){key, value};
+}
+
+void json_append(Json *array, Json *value)
+{
+    g_assert(array->type == JSON_ARRAY);
+    add_member(array, NULL, value);
+}
+
+void json_set(Json *object, const char *key, Json *value)
+{
+    g_assert(object->type == JSON_OBJECT);
+    for (gsize i = 0; i < object->count; i++) {
+        if (strcmp(object->members[i].key, key) == 0) {
+            object->members[i].value = value;
+            return;
+        }
+    }
+    add_member(object, arena_strdup(object->arena, key), value);
+}
+
+Json *json_from_node(Arena *arena, const Node *node)
+{
+    Json *json = NULL;
+    switch (node_type(node)) {
+    case NODE_SCALAR:
+        json = json_new(arena, JSON_STRING);
+        json->text = node->text;
+        break;
+    case NODE_SEQUENCE:
+        json = json_array(arena);
+        for (guint32 i = 0; i < node->size; i++) {
+            add_member(json, NULL, json_from_node(arena, node->items[i]));
+        }
+        break;
+    case NODE_MAPPING:
+        json = json_object(arena);
+        for (guint32 i = 0; i < node->size; i++) {
+            add_member(json, node->entries[i].key, json_from_node(arena, node->entries[i].value));
+        }
+        break;
+    }
+    return json;
+}
+
+/* ---- Writing ---- */
+
+static void write_unit(GString *out, unsigned unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    char escape[6] = {
+        '\\', 'u', digits[unit >> 12 & 15], digits[unit >> 8 & 15], digits[unit >> 4 & 15], digits[unit & 15]};
+    g_string_append_len(out, escape, sizeof escape);
+}
+
+static void write_escape(GString *out, gunichar c)
+{
+    static const char short_names[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    if (c == '"' || c == '\\') {
+        g_string_append_c(out, '\\');
+        g_string_append_c(out, (char)c);
+    } else if (c < sizeof short_names && short_names[c] != 0) {
+        g_string_append_c(out, '\\');
+        g_string_append_c(out, short_names[c]);
+    } else if (c < 0x10000) {
+        write_unit(out, c);
+    } else {
+        write_unit(out, 0xd800 + ((c - 0x10000) >> 10));
+        write_unit(out, 0xdc00 + ((c - 0x10000) & 0x3ff));
+    }
+}
+
+void json_write_string(const char *text, GString *out)
+{
+    g_string_append_c(out, '"');
+    const char *run = text;
+    while (*text != '\0') {
+        guchar c = (guchar)*text;
+        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+            text++;
+            continue;
+        }
+        g_string_append_len(out, run, text - run);
+        gunichar point = c < 0x80 ? c : g_utf8_get_char_validated(text, -1);
+        gboolean valid = point < 0x110000;
+        write_escape(out, valid ? point : 0xfffd);
+        text = valid && c >= 0x80 ? g_utf8_next_char(text) : text + 1;
+        run = text;
+    }
+    g_string_append_len(out, run, text - run);
+    g_string_append_c(out, '"');
+}
+
+/* UTF-8 in byte order is in code point order. */
+static int compare_members(const void *a, const void *b)
+{
+    return strcmp(((const Member *)a)->key, ((const Member *)b)->key);
+}
+
+static void write_object(const Json *object, GString *out)
+{
+    qsort(object->members, object->count, sizeof *object->members, compare_members);
+    g_string_append_c(out, '{');
+    for (gsize i = 0; i < object->count; i++) {
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        json_write_string(object->members[i].key, out);
+        g_string_append_c(out, ':');
+        json_write(object->members[i].value, out);
+    }
+    g_string_append_c(out, '}');
+}
+
+void json_write(const Json *value, GString *out)
+{
+    switch (value->type) {
+    case JSON_NULL:
+        g_string_append(out, "null");
+        break;
+    case JSON_BOOL:
+        g_string_append(out, value->number != 0 ? "true" : "false");
+        break;
+    case JSON_INT:
+        g_string_append_printf(out, "%" G_GINT64_FORMAT, value->number);
+        break;
+    case JSON_STRING:
+        json_write_string(value->text, out);
+        break;
+    case JSON_RAW:
+        g_string_append(out, value->text);
+        break;
+    case JSON_ARRAY:
+        g_string_append_c(out, '[');
+        for (gsize i = 0; i < value->count; i++) {
+            if (i > 0) {
+                g_string_append_c(out, ',');
+            }
+            json_write(value->members[i].value, out);
+        }
+        g_string_append_c(out, ']');
+        break;
+    case JSON_OBJECT:
+        write_object(value, out);
+        break;
+    }
+}
+
+void json_key(const Json *value, char out[65])
+{
+    g_autoptr(GString) text = g_string_sized_new(4096);
+    json_write(value, text);
+    json_key_of_text(text->str, text->len, out);
+}
+
+void json_key_of_text(const char *text, gsize length, char out[65])
+{
+    SluiceDigest digest;
+    sluice_digest_of(text, length, &digest);
+    sluice_digest_hex(&digest, out);
+}

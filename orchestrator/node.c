@@ -1,0 +1,498 @@
+/*
+ * node.c - nodes in memory: making, reading, and typed access with BuildStream's messages.
+ */
+#include "node-private.h"
+
+#include <string.h>
+
+#define INDEX_FROM_SIZE 24u
+
+static const char *const no_text = "";
+
+NodeType node_type(const Node *node)
+{
+    return (NodeType)node->type;
+}
+
+const Provenance *node_where(const Node *node)
+{
+    return &node->where;
+}
+
+const char *node_type_name(const Node *node)
+{
+    static const char *const names[] = {[NODE_SCALAR] = "scalar", [NODE_SEQUENCE] = "list", [NODE_MAPPING] = "dict"};
+    return names[node->type];
+}
+
+const char *node_text(const Node *node)
+{
+    return node->type == NODE_SCALAR ? node->text : no_text;
+}
+
+gsize node_size(const Node *node)
+{
+    return node->type == NODE_SCALAR ? 0 : node->size;
+}
+
+Node *node_at(const Node *sequence, gsize index)
+{
+    g_assert(sequence->type == NODE_SEQUENCE && index < sequence->size);
+    return sequence->items[index];
+}
+
+const char *node_key_at(const Node *mapping, gsize index)
+{
+    g_assert(mapping->type == NODE_MAPPING && index < mapping->size);
+    return mapping->entries[index].key;
+}
+
+Node *node_value_at(const Node *mapping, gsize index)
+{
+    g_assert(mapping->type == NODE_MAPPING && index < mapping->size);
+    return mapping->entries[index].value;
+}
+
+/* ---- The index of large mappings: open addressing, slots hold position + 1 ---- */
+
+typedef struct {
+    guint32 mask;
+    guint32 slots[];
+} Index;
+
+static Index *index_of(const Node *mapping)
+{
+    return mapping->capacity_log2 == 0 ? NULL : (Index *)mapping->entries[-1].value;
+}
+
+static void index_add(Index *index, const char *key, guint32 position)
+{
+    guint32 slot = g_str_hash(key) & index->mask;
+    while (index->slots[slot] != 0) {
+        slot = (slot + 1) & index->mask;
+    }
+    index->slots[slot] = position + 1;
+}
+
+static void index_rebuild(Arena *arena, Node *mapping)
+{
+    guint32 slots = 4u << mapping->capacity_log2;
+    Index *index = index_of(mapping);
+    if (index == NULL || index->mask + 1 < slots) {
+        index = arena_alloc(arena, sizeof(Index) + slots * sizeof(guint32));
+        index->mask = slots - 1;
+        mapping->entries[-1].value = (Node *)index;
+    } else {
+        memset(index->slots, 0, ((gsize)index->mask + 1) * sizeof(guint32));
+    }
+    for (guint32 i = 0; i < mapping->size; i++) {
+        index_add(index, mapping->entries[i].key, i);
+    }
+}
+
+static gint64 find_position(const Node *mapping, const char *key)
+{
+    const Index *index = index_of(mapping);
+    if (index != NULL) {
+        for (guint32 slot = g_str_hash(key) & index->mask; index->slots[slot] != 0; slot = (slot + 1) & index->mask) {
+            guint32 position = index->slots[slot] - 1;
+            if (strcmp(mapping->entries[position].key, key) == 0) {
+                return position;
+            }
+        }
+        return -1;
+    }
+    for (guint32 i = 0; i < mapping->size; i++) {
+        const char *candidate = mapping->entries[i].key;
+        if (candidate == key || (candidate[0] == key[0] && strcmp(candidate, key) == 0)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+Node *node_find(const Node *mapping, const char *key)
+{
+    if (mapping == NULL || mapping->type != NODE_MAPPING) {
+        return NULL;
+    }
+    gint64 position = find_position(mapping, key);
+    return position < 0 ? NULL : mapping->entries[position].value;
+}
+
+/* ---- Making ---- */
+
+static Node *new_node(Arena *arena, NodeType type, const Provenance *where)
+{
+    Node *node = arena_new_of(arena, Node);
+    node->type = (guint8)type;
+    if (where != NULL) {
+        node->where = *where;
+    } else {
+        node->flags = NODE_IS_BUILTIN;
+    }
+    return node;
+}
+
+/* Python's idea of white space, as UTF-8. */
+static gsize blank_at(const char *text, gsize length)
+{
+    guchar c = (guchar)text[0];
+    if (c < 0x80) {
+        return c == ' ' || (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x1f) ? 1 : 0;
+    }
+    static const char *const wide[] = {
+        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
+        "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a",
+        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(wide); i++) {
+        gsize size = strlen(wide[i]);
+        if (size <= length && memcmp(text, wide[i], size) == 0) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+const char *text_strip(const char *text, gsize *length)
+{
+    while (*length > 0) {
+        gsize blank = blank_at(text, *length);
+        if (blank == 0) {
+            break;
+        }
+        text += blank;
+        *length -= blank;
+    }
+    while (*length > 0) {
+        gsize start = *length - 1;
+        while (start > 0 && ((guchar)text[start] & 0xc0) == 0x80) {
+            start--;
+        }
+        if (blank_at(text + start, *length - start) != *length - start) {
+            break;
+        }
+        *length = start;
+    }
+    return text;
+}
+
+Node *node_new_scalar(Arena *arena, const char *text, const Provenance *where)
+{
+    Node *node = new_node(arena, NODE_SCALAR, where);
+    gsize length = strlen(text);
+    const char *stripped = text_strip(text, &length);
+    node->text = arena_strndup(arena, stripped, length);
+    if (strstr(node->text, "%{") != NULL) {
+        node->flags |= NODE_HAS_VARIABLE;
+    }
+    return node;
+}
+
+Node *node_new_sequence(Arena *arena, const Provenance *where)
+{
+    return new_node(arena, NODE_SEQUENCE, where);
+}
+
+Node *node_new_mapping(Arena *arena, const Provenance *where)
+{
+    return new_node(arena, NODE_MAPPING, where);
+}
+
+static void grow(Arena *arena, Node *node)
+{
+    gsize capacity = node->capacity_log2 == 0 ? 0 : (gsize)1 << node->capacity_log2;
+    if (node->size < capacity) {
+        return;
+    }
+    node->capacity_log2++;
+    capacity = (gsize)1 << node->capacity_log2;
+    if (node->type == NODE_SEQUENCE) {
+        Node **items = arena_alloc(arena, capacity * sizeof *items);
+        if (node->size > 0) {
+            memcpy(items, node->items, node->size * sizeof *items);
+        }
+        node->items = items;
+    } else {
+        NodeEntry *entries = (NodeEntry *)arena_alloc(arena, (capacity + 1) * sizeof *entries) + 1;
+        if (node->size > 0) {
+            memcpy(entries - 1, node->entries - 1, (node->size + 1) * sizeof *entries);
+        }
+        node->entries = entries;
+    }
+}
+
+/* What a container says about everything below it. */
+static void inherit_flags(Node *container, const Node *item)
+{
+    container->flags |= item->flags & (NODE_HAS_DIRECTIVE | NODE_HAS_VARIABLE);
+}
+
+void node_append(Arena *arena, Node *sequence, Node *item)
+{
+    g_assert(sequence->type == NODE_SEQUENCE);
+    grow(arena, sequence);
+    sequence->items[sequence->size++] = item;
+    inherit_flags(sequence, item);
+}
+
+void node_prepend(Arena *arena, Node *sequence, Node *item)
+{
+    node_append(arena, sequence, item);
+    memmove(sequence->items + 1, sequence->items, (sequence->size - 1) * sizeof *sequence->items);
+    sequence->items[0] = item;
+}
+
+void node_put(Arena *arena, Node *mapping, const char *key, Node *value)
+{
+    g_assert(mapping->type == NODE_MAPPING);
+    inherit_flags(mapping, value);
+    if (key[0] == '(') {
+        mapping->flags |= NODE_HAS_DIRECTIVE;
+    }
+    gint64 position = find_position(mapping, key);
+    if (position >= 0) {
+        mapping->entries[position].value = value;
+        return;
+    }
+    guint8 capacity_log2 = mapping->capacity_log2;
+    grow(arena, mapping);
+    mapping->entries[mapping->size] = (NodeEntry){key, value};
+    mapping->size++;
+    Index *index = index_of(mapping);
+    if (index != NULL && capacity_log2 == mapping->capacity_log2) {
+        index_add(index, key, mapping->size - 1);
+    } else if (mapping->size >= INDEX_FROM_SIZE) {
+        index_rebuild(arena, mapping);
+    }
+}
+
+void node_set(Arena *arena, Node *mapping, const char *key, Node *value)
+{
+    node_put(arena, mapping, arena_intern(arena, key, strlen(key)), value);
+}
+
+void node_unset(Node *mapping, const char *key)
+{
+    gint64 position = find_position(mapping, key);
+    if (position < 0) {
+        return;
+    }
+    memmove(mapping->entries + position, mapping->entries + position + 1,
+            (mapping->size - (gsize)position - 1) * sizeof *mapping->entries);
+    mapping->size--;
+    if (index_of(mapping) != NULL) {
+        index_rebuild(NULL, mapping);
+    }
+}
+
+Node *node_copy_shallow(Arena *arena, const Node *node)
+{
+    Node *copy = arena_new_of(arena, Node);
+    *copy = *node;
+    if (node->type == NODE_SCALAR || node->capacity_log2 == 0) {
+        return copy;
+    }
+    copy->capacity_log2 = 0;
+    while (((gsize)1 << copy->capacity_log2) < MAX(node->size, 2)) {
+        copy->capacity_log2++;
+    }
+    gsize capacity = (gsize)1 << copy->capacity_log2;
+    if (node->type == NODE_SEQUENCE) {
+        copy->items = arena_alloc(arena, capacity * sizeof *copy->items);
+        memcpy(copy->items, node->items, node->size * sizeof *copy->items);
+        return copy;
+    }
+    copy->entries = (NodeEntry *)arena_alloc(arena, (capacity + 1) * sizeof *copy->entries) + 1;
+    memcpy(copy->entries, node->entries, node->size * sizeof *copy->entries);
+    if (copy->size >= INDEX_FROM_SIZE) {
+        index_rebuild(arena, copy);
+    }
+    return copy;
+}
+
+Node *node_clone(Arena *arena, const Node *node)
+{
+    Node *copy = node_copy_shallow(arena, node);
+    for (guint32 i = 0; node->type == NODE_SEQUENCE && i < node->size; i++) {
+        copy->items[i] = node_clone(arena, node->items[i]);
+    }
+    for (guint32 i = 0; node->type == NODE_MAPPING && i < node->size; i++) {
+        copy->entries[i].value = node_clone(arena, node->entries[i].value);
+    }
+    return copy;
+}
+
+/* ---- Typed access ---- */
+
+static gboolean wrong_type(const Node *node, const char *key, const char *expected, GError **error)
+{
+    error_set(error, ERROR_LOAD, "INVALID_DATA", &node->where, "Value of '%s' is not of the expected type '%s'", key,
+              expected);
+    return FALSE;
+}
+
+static gboolean text_to_bool(const char *text, gboolean *out)
+{
+    static const struct {
+        const char *text;
+        gboolean value;
+    } words[] = {{"True", TRUE}, {"true", TRUE}, {"1", TRUE}, {"False", FALSE}, {"false", FALSE}, {"0", FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(text, words[i].text) == 0) {
+            *out = words[i].value;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* Python's int(): a sign, digits, single underscores between digits. */
+static gboolean text_to_int(const char *text, gint64 *out)
+{
+    gboolean negative = *text == '-';
+    if (*text == '-' || *text == '+') {
+        text++;
+    }
+    gint64 value = 0;
+    gboolean after_digit = FALSE;
+    for (; *text != '\0'; text++) {
+        if (*text == '_' && after_digit && g_ascii_isdigit(text[1])) {
+            after_digit = FALSE;
+            continue;
+        }
+        if (!g_ascii_isdigit(*text) || value > (G_MAXINT64 - 9) / 10) {
+            return FALSE;
+        }
+        value = value * 10 + (*text - '0');
+        after_digit = TRUE;
+    }
+    *out = negative ? -value : value;
+    return after_digit;
+}
+
+gboolean node_to_bool(const Node *node, gboolean *out, GError **error)
+{
+    if (node->type == NODE_SCALAR && text_to_bool(node->text, out)) {
+        return TRUE;
+    }
+    return wrong_type(node, node_text(node), "boolean", error);
+}
+
+gboolean node_to_int(const Node *node, gint64 *out, GError **error)
+{
+    if (node->type == NODE_SCALAR && text_to_int(node->text, out)) {
+        return TRUE;
+    }
+    return wrong_type(node, node_text(node), "int", error);
+}
+
+static gboolean get_typed(const Node *mapping, const char *key, NodeType type, Node **out, GError **error)
+{
+    static const char *const names[] = {[NODE_SCALAR] = "scalar", [NODE_SEQUENCE] = "list", [NODE_MAPPING] = "dict"};
+    Node *value = node_find(mapping, key);
+    if (value == NULL) {
+        return TRUE;
+    }
+    if (value->type != type) {
+        return wrong_type(value, key, names[type], error);
+    }
+    *out = value;
+    return TRUE;
+}
+
+gboolean node_get_string(const Node *mapping, const char *key, const char **out, GError **error)
+{
+    Node *value = NULL;
+    if (!get_typed(mapping, key, NODE_SCALAR, &value, error)) {
+        return FALSE;
+    }
+    if (value != NULL) {
+        *out = value->text;
+    }
+    return TRUE;
+}
+
+gboolean node_need_string(const Node *mapping, const char *key, const char **out, GError **error)
+{
+    if (node_find(mapping, key) == NULL) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", &mapping->where, "Dictionary did not contain expected key '%s'",
+                  key);
+        return FALSE;
+    }
+    return node_get_string(mapping, key, out, error);
+}
+
+gboolean node_get_bool(const Node *mapping, const char *key, gboolean *out, GError **error)
+{
+    Node *value = NULL;
+    if (!get_typed(mapping, key, NODE_SCALAR, &value, error)) {
+        return FALSE;
+    }
+    if (value != NULL && !text_to_bool(value->text, out)) {
+        return wrong_type(value, key, "boolean", error);
+    }
+    return TRUE;
+}
+
+gboolean node_get_int(const Node *mapping, const char *key, gint64 *out, GError **error)
+{
+    Node *value = NULL;
+    if (!get_typed(mapping, key, NODE_SCALAR, &value, error)) {
+        return FALSE;
+    }
+    if (value != NULL && !text_to_int(value->text, out)) {
+        return wrong_type(value, key, "int", error);
+    }
+    return TRUE;
+}
+
+gboolean node_get_mapping(const Node *mapping, const char *key, Node **out, GError **error)
+{
+    return get_typed(mapping, key, NODE_MAPPING, out, error);
+}
+
+gboolean node_get_sequence(const Node *mapping, const char *key, Node **out, GError **error)
+{
+    return get_typed(mapping, key, NODE_SEQUENCE, out, error);
+}
+
+gboolean node_get_strings(const Node *mapping, const char *key, Arena *arena, const char *const **out, GError **error)
+{
+    Node *sequence = NULL;
+    if (!get_typed(mapping, key, NODE_SEQUENCE, &sequence, error)) {
+        return FALSE;
+    }
+    if (sequence == NULL) {
+        return TRUE;
+    }
+    const char **strings = arena_alloc(arena, (sequence->size + 1) * sizeof *strings);
+    for (guint32 i = 0; i < sequence->size; i++) {
+        const Node *item = sequence->items[i];
+        if (item->type != NODE_SCALAR) {
+            error_set(error, ERROR_LOAD, "INVALID_DATA", &item->where,
+                      "List item is not of the expected type 'scalar'");
+            return FALSE;
+        }
+        strings[i] = item->text;
+    }
+    *out = strings;
+    return TRUE;
+}
+
+gboolean node_check_keys(const Node *mapping, const char *const *keys, GError **error)
+{
+    for (guint32 i = 0; i < mapping->size; i++) {
+        const char *key = mapping->entries[i].key;
+        if (g_strv_contains(keys, key)) {
+            continue;
+        }
+        error_set(error, ERROR_LOAD, "INVALID_DATA", &mapping->entries[i].value->where, "Unexpected key: %s", key);
+        if (error != NULL) {
+            error_suggest(*error, key, keys, g_strv_length((char **)keys));
+        }
+        return FALSE;
+    }
+    return TRUE;
+}

@@ -1,0 +1,301 @@
+/*
+ * yaml.c - BuildStream's dialect of YAML, read from libyaml's events: one document, a mapping on top, every scalar a string; no anchors, no tags of one's
+ * own, no key twice.  And the way back: text that parses to the same nodes.
+ */
+#include "node-private.h"
+
+#include <string.h>
+#include <yaml.h>
+
+/* A document of this size with nothing but list items still fits into memory. */
+#define YAML_MAX_BYTES ((gsize)256 << 20)
+
+typedef struct {
+    Arena *arena;
+    const NodeFile *file;
+    yaml_parser_t parser;
+    Node *stack[NODE_MAX_DEPTH];
+    const char *keys[NODE_MAX_DEPTH]; /* of the value that is awaited in stack[i] */
+    int depth;
+    Node *root;
+    gboolean document_ended;
+} Reader;
+
+static gboolean malformed(const Reader *reader, yaml_mark_t mark, const char *problem, GError **error)
+{
+    Provenance where = {reader->file, (int)mark.line + 1, (int)mark.column};
+    error_set(error, ERROR_LOAD, "INVALID_YAML", &where, "Malformed YAML: %s", problem);
+    return FALSE;
+}
+
+static Node *node_of_event(Reader *reader, NodeType type, const yaml_event_t *event)
+{
+    Node *node = arena_new_of(reader->arena, Node);
+    node->type = (guint8)type;
+    node->where = (Provenance){reader->file, (int)event->start_mark.line + 1, (int)event->start_mark.column};
+    return node;
+}
+
+static Node *scalar_of_event(Reader *reader, const yaml_event_t *event)
+{
+    Node *node = node_of_event(reader, NODE_SCALAR, event);
+    gsize length = event->data.scalar.length;
+    const char *text = text_strip((const char *)event->data.scalar.value, &length);
+    node->text = arena_strndup(reader->arena, text, length);
+    if (strstr(node->text, "%{") != NULL) {
+        node->flags |= NODE_HAS_VARIABLE;
+    }
+    return node;
+}
+
+/* Puts a finished value into the container that waits for it. */
+static void place(Reader *reader, Node *value)
+{
+    if (reader->depth == 0) {
+        reader->root = value;
+        return;
+    }
+    Node *parent = reader->stack[reader->depth - 1];
+    if (parent->type == NODE_SEQUENCE) {
+        node_append(reader->arena, parent, value);
+    } else {
+        node_put(reader->arena, parent, reader->keys[reader->depth - 1], value);
+        reader->keys[reader->depth - 1] = NULL;
+    }
+}
+
+static gboolean waits_for_key(const Reader *reader)
+{
+    return reader->depth > 0 && reader->stack[reader->depth - 1]->type == NODE_MAPPING &&
+           reader->keys[reader->depth - 1] == NULL;
+}
+
+static gboolean on_scalar(Reader *reader, const yaml_event_t *event, GError **error)
+{
+    const char *tag = (const char *)event->data.scalar.tag;
+    if (tag != NULL && !g_str_has_prefix(tag, "tag:yaml.org,2002:")) {
+        return malformed(reader, event->start_mark, "a tag that is not of YAML's core is not allowed", error);
+    }
+    if (strlen((const char *)event->data.scalar.value) != event->data.scalar.length) {
+        return malformed(reader, event->start_mark, "a NUL character is not allowed", error);
+    }
+    if (reader->depth == 0) {
+        return malformed(reader, event->start_mark, "the top level is not a mapping", error);
+    }
+    if (!waits_for_key(reader)) {
+        place(reader, scalar_of_event(reader, event));
+        return TRUE;
+    }
+    const char *key = arena_intern(reader->arena, (const char *)event->data.scalar.value, event->data.scalar.length);
+    if (node_find(reader->stack[reader->depth - 1], key) != NULL) {
+        g_autofree char *problem = g_strdup_printf("Duplicate key %s", key);
+        return malformed(reader, event->start_mark, problem, error);
+    }
+    reader->keys[reader->depth - 1] = key;
+    return TRUE;
+}
+
+static gboolean on_start(Reader *reader, NodeType type, const yaml_event_t *event, GError **error)
+{
+    if (reader->depth == 0 && type != NODE_MAPPING) {
+        return malformed(reader, event->start_mark, "the top level is not a mapping", error);
+    }
+    if (waits_for_key(reader)) {
+        return malformed(reader, event->start_mark, "the key of a mapping is not a scalar", error);
+    }
+    if (reader->depth == NODE_MAX_DEPTH) {
+        return malformed(reader, event->start_mark, "nested too deeply", error);
+    }
+    reader->keys[reader->depth] = NULL;
+    reader->stack[reader->depth++] = node_of_event(reader, type, event);
+    return TRUE;
+}
+
+/* Containers are placed when they are complete, so that what is known about all their items can be passed upward. */
+static void on_end(Reader *reader)
+{
+    Node *done = reader->stack[--reader->depth];
+    place(reader, done);
+}
+
+static gboolean has_anchor(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        return TRUE;
+    case YAML_SCALAR_EVENT:
+        return event->data.scalar.anchor != NULL;
+    case YAML_SEQUENCE_START_EVENT:
+        return event->data.sequence_start.anchor != NULL;
+    case YAML_MAPPING_START_EVENT:
+        return event->data.mapping_start.anchor != NULL;
+    default:
+        return FALSE;
+    }
+}
+
+static gboolean on_event(Reader *reader, const yaml_event_t *event, GError **error)
+{
+    if (has_anchor(event)) {
+        return malformed(reader, event->start_mark, "anchors and aliases are not allowed", error);
+    }
+    switch (event->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        return !reader->document_ended ||
+               malformed(reader, event->start_mark, "more than one document in the file", error);
+    case YAML_DOCUMENT_END_EVENT:
+        reader->document_ended = TRUE;
+        return TRUE;
+    case YAML_SCALAR_EVENT:
+        return on_scalar(reader, event, error);
+    case YAML_SEQUENCE_START_EVENT:
+        return on_start(reader, NODE_SEQUENCE, event, error);
+    case YAML_MAPPING_START_EVENT:
+        return on_start(reader, NODE_MAPPING, event, error);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        on_end(reader);
+        return TRUE;
+    default:
+        return TRUE;
+    }
+}
+
+static gboolean parser_failed(const Reader *reader, GError **error)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    if (parser->error == YAML_READER_ERROR) {
+        g_autofree char *problem = g_strdup_printf("%s at byte %zu", parser->problem, parser->problem_offset);
+        return malformed(reader, parser->mark, problem, error);
+    }
+    g_autofree char *problem =
+        g_strdup_printf("%s%s%s", parser->context != NULL ? parser->context : "", parser->context != NULL ? ": " : "",
+                        parser->problem != NULL ? parser->problem : "out of memory");
+    return malformed(reader, parser->problem_mark, problem, error);
+}
+
+static gboolean read_events(Reader *reader, GError **error)
+{
+    for (gboolean more = TRUE; more;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&reader->parser, &event)) {
+            return parser_failed(reader, error);
+        }
+        more = event.type != YAML_STREAM_END_EVENT;
+        gboolean ok = on_event(reader, &event, error);
+        yaml_event_delete(&event);
+        if (!ok) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+Node *node_parse(Arena *arena, const NodeFile *file, const char *text, gsize length, GError **error)
+{
+    Provenance start = {file, 1, 0};
+    if (length > YAML_MAX_BYTES) {
+        error_set(error, ERROR_LOAD, "INVALID_YAML", &start, "The file is larger than %zu bytes", YAML_MAX_BYTES);
+        return NULL;
+    }
+    g_autofree Reader *reader = g_new0(Reader, 1);
+    reader->arena = arena;
+    reader->file = file;
+    if (!yaml_parser_initialize(&reader->parser)) {
+        error_set(error, ERROR_LOAD, "INVALID_YAML", &start, "YAML parser initialization failed");
+        return NULL;
+    }
+    yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, length);
+    gboolean ok = read_events(reader, error);
+    yaml_parser_delete(&reader->parser);
+    if (!ok) {
+        return NULL;
+    }
+    return reader->root != NULL ? reader->root : node_new_mapping(arena, &start);
+}
+
+/* ---- Emission ---- */
+
+static int append_output(void *data, unsigned char *buffer, size_t size)
+{
+    g_string_append_len(data, (const char *)buffer, (gssize)size);
+    return 1;
+}
+
+/* Plain where that cannot be misread by tools with implicit types; literal for several lines. */
+static yaml_scalar_style_t style_of(const char *text)
+{
+    if (strchr(text, '\n') != NULL) {
+        return YAML_LITERAL_SCALAR_STYLE;
+    }
+    return *text == '\0' ? YAML_SINGLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
+}
+
+static gboolean emit_scalar(yaml_emitter_t *emitter, const char *text)
+{
+    yaml_event_t event;
+    return yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), 1, 1,
+                                        style_of(text)) &&
+           yaml_emitter_emit(emitter, &event);
+}
+
+static gboolean emit_node(yaml_emitter_t *emitter, const Node *node)
+{
+    yaml_event_t event;
+    switch (node_type(node)) {
+    case NODE_SCALAR:
+        return emit_scalar(emitter, node->text);
+    case NODE_SEQUENCE:
+        if (!yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE) ||
+            !yaml_emitter_emit(emitter, &event)) {
+            return FALSE;
+        }
+        for (guint32 i = 0; i < node->size; i++) {
+            if (!emit_node(emitter, node->items[i])) {
+                return FALSE;
+            }
+        }
+        return yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
+    case NODE_MAPPING:
+        break;
+    }
+    if (!yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) ||
+        !yaml_emitter_emit(emitter, &event)) {
+        return FALSE;
+    }
+    for (guint32 i = 0; i < node->size; i++) {
+        if (!emit_scalar(emitter, node->entries[i].key) || !emit_node(emitter, node->entries[i].value)) {
+            return FALSE;
+        }
+    }
+    return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
+}
+
+static gboolean emit_document(yaml_emitter_t *emitter, const Node *node)
+{
+    yaml_event_t event;
+    return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) && yaml_emitter_emit(emitter, &event) &&
+           yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) && yaml_emitter_emit(emitter, &event) &&
+           emit_node(emitter, node) && yaml_document_end_event_initialize(&event, 1) &&
+           yaml_emitter_emit(emitter, &event) && yaml_stream_end_event_initialize(&event) &&
+           yaml_emitter_emit(emitter, &event);
+}
+
+char *node_emit(const Node *node)
+{
+    GString *out = g_string_new(NULL);
+    yaml_emitter_t emitter;
+    if (!yaml_emitter_initialize(&emitter)) {
+        g_error("out of memory");
+    }
+    yaml_emitter_set_output(&emitter, append_output, out);
+    yaml_emitter_set_width(&emitter, -1);
+    yaml_emitter_set_unicode(&emitter, 1);
+    /* Fails only without memory or on text that is not UTF-8, which parsing and stripping never produce. */
+    if (!emit_document(&emitter, node)) {
+        g_warning("cannot write YAML: %s", emitter.problem != NULL ? emitter.problem : "out of memory");
+    }
+    yaml_emitter_delete(&emitter);
+    return g_string_free(out, FALSE);
+}
