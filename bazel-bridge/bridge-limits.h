@@ -1,0 +1,51 @@
+/* bridge-limits.h - every bound of this folder on what a peer controls, and the sizes that were chosen by measuring. */
+#pragma once
+
+enum {
+    SLUICE_KIB = 1024,
+    SLUICE_MIB = 1024 * 1024,
+
+    /* What one message may bring.  A batch and its framing fit by far; 16 is what common clients assume of a server. */
+    SLUICE_LIMIT_MESSAGE = 16 * SLUICE_MIB,
+    /* Contents of one batch call, announced.  Clients receive 4 MiB by default, so the framing of an answer needs room below it. */
+    SLUICE_LIMIT_BATCH = 4 * SLUICE_MIB - 64 * SLUICE_KIB,
+    /* An ActionResult with everything that is inlined in it: the same reason. */
+    SLUICE_LIMIT_RESULT = SLUICE_LIMIT_BATCH,
+    /* Contents that are put into one ActionResult on a client's wish; what goes beyond stays a digest. */
+    SLUICE_LIMIT_INLINE = SLUICE_MIB,
+    /* Headers of one call. */
+    SLUICE_LIMIT_METADATA = 32 * SLUICE_KIB,
+    /* Elements of one repeated field of a request. */
+    SLUICE_LIMIT_REPEATED = 256 * SLUICE_KIB,
+    /* An encoded Tree that completeness checking reads. */
+    SLUICE_LIMIT_TREE = 256 * SLUICE_MIB,
+    /* Different directories of one tree, in GetTree and in completeness checking. */
+    SLUICE_LIMIT_TREE_DIRECTORIES = 256 * SLUICE_KIB,
+    SLUICE_LIMIT_INSTANCE_NAME = SLUICE_KIB,
+    /* Streams on one connection. */
+    SLUICE_LIMIT_STREAMS = 10000,
+    /* Memory of all connections together that the RPC library may use for what it has received and not handed over. */
+    SLUICE_LIMIT_TRANSPORT = 512 * SLUICE_MIB,
+    /* A stream that moves nothing for so long is cancelled; seconds. */
+    SLUICE_LIMIT_STREAM_IDLE = 120,
+    /* A connection without any call for so long is closed; seconds. */
+    SLUICE_LIMIT_CONNECTION_IDLE = 30 * 60,
+    /* A peer that is silent for KEEPALIVE_TIME is pinged, and closed after KEEPALIVE_TIMEOUT without an answer; seconds. */
+    SLUICE_KEEPALIVE_TIME = 60,
+    SLUICE_KEEPALIVE_TIMEOUT = 20,
+
+    /* Bytes in one ReadResponse: larger ones gain nothing. */
+    SLUICE_CHUNK = SLUICE_MIB,
+    /* Blob contents up to here are copied into an answer, larger ones are referred to. */
+    SLUICE_COPY_BELOW = 16 * SLUICE_KIB,
+    /* Work on so many bytes or digests at most is done on the serving thread, more goes to the workers. */
+    SLUICE_INLINE_BYTES = 64 * SLUICE_KIB,
+    SLUICE_INLINE_LOOKUPS = 256,
+    /* One thread serves best while clients wait for each other's answers: a second one costs latency (110 against 35 us). */
+    SLUICE_SERVING_THREADS = 1,
+    SLUICE_WORKERS_MIN = 2,
+    SLUICE_WORKERS_MAX = 16,
+    SLUICE_LISTEN_BACKLOG = 1024,
+    /* How often idle streams are looked for; seconds. */
+    SLUICE_SWEEP_INTERVAL = 5,
+};

@@ -1,0 +1,259 @@
+/*
+ * bridge-private.h - what the files of this folder share: calls, answers, methods, endpoints.
+ *
+ * A call is always in one hand: either the completion queue's (an operation is in flight) or a handler's, on the serving thread or on
+ * a worker.  Whoever has it must pass it on by exactly one of reply, send, receive, run, finish and fail; nothing of a
+ * call is therefore locked.  The completion queue's thread must not wait for the disk longer than small reads take.
+ */
+#pragma once
+
+#include "bazel-bridge.h"
+#include "fields.h"
+#include "bridge-limits.h"
+
+#include <grpc/byte_buffer.h>
+#include <grpc/grpc.h>
+#include <grpc/slice.h>
+#include <grpc/status.h>
+#include <stdatomic.h>
+
+/* C-core and GLib synchronise in ways that ThreadSanitizer does not see; these tell it. */
+#if defined(__SANITIZE_THREAD__)
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define SLUICE_HAND_OVER(object) __tsan_release(object)
+#define SLUICE_TAKE_OVER(object) __tsan_acquire(object)
+#else
+#define SLUICE_HAND_OVER(object) ((void)(object))
+#define SLUICE_TAKE_OVER(object) ((void)(object))
+#endif
+
+typedef struct SluiceCall SluiceCall;
+typedef struct SluiceTag SluiceTag;
+typedef struct SluiceMethod SluiceMethod;
+typedef struct SluiceListeners SluiceListeners;
+typedef void (*SluiceCallFunc)(SluiceCall *call);
+
+/* ---- Bridge and endpoints (bridge.c, endpoint.c) -------------------------------------------------------------------------- */
+
+/* What a completion of the queue is for. */
+struct SluiceTag {
+    void (*done)(SluiceTag *tag, gboolean ok);
+};
+
+struct SluiceBridge {
+    SluiceStore *store;
+    grpc_completion_queue *queue;
+    grpc_resource_quota *quota;
+    GThread *threads[SLUICE_SERVING_THREADS];
+    GThreadPool *workers;
+    SluiceListeners *listeners;
+    GMutex lock; /* for what follows */
+    GCond changed;
+    GQueue endpoints; /* SluiceEndpoint * */
+    GQueue streams;   /* SluiceCall *: those that can be idle */
+};
+
+typedef struct {
+    _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors;
+} SluiceCounters;
+
+struct SluiceEndpoint {
+    SluiceBridge *bridge;
+    grpc_server *server;
+    gboolean keyed; /* by `environment`; else by the client's own digests */
+    SluiceDigest environment;
+    SluiceCacheWrites cache_writes;
+    char *label;
+    void **registered; /* one for each method */
+    SluiceTag stopped_tag;
+    gboolean stopped; /* under the bridge's lock */
+    _Atomic int closing;
+    _Atomic int calls; /* SluiceCalls that exist, waiting ones too */
+    SluiceCounters counters;
+};
+
+#define SLUICE_COUNT(endpoint, counter, amount)                                                                        \
+    atomic_fetch_add_explicit(&(endpoint)->counters.counter, (amount), memory_order_relaxed)
+
+/* Whether the endpoint accepts results from its client. */
+gboolean sluice_endpoint_accepts_results(const SluiceEndpoint *endpoint);
+/* Serves a connected socket; takes it. */
+void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd);
+/* A call object has gone. */
+void sluice_endpoint_release(SluiceEndpoint *endpoint);
+
+/* ---- Listening sockets (listener.c, address.c) ------------------------------------------------------------------------------ */
+
+SluiceListeners *sluice_listeners_new(GError **error);
+void sluice_listeners_free(SluiceListeners *listeners);
+/* Accepts on `fd` for the endpoint; takes it.  `path` (taken; may be NULL) is the socket's, `lock` (or -1) is closed with it. */
+void sluice_listeners_add(SluiceListeners *listeners, SluiceEndpoint *endpoint, int fd, char *path, int lock);
+/* After it returns, nothing is accepted for the endpoint any more. */
+void sluice_listeners_remove(SluiceListeners *listeners, SluiceEndpoint *endpoint);
+
+/* -1 with ADDRESS.  `lock` holds the path while the socket lives. */
+int sluice_address_bind_unix(const char *path, int *lock, GError **error);
+int sluice_address_bind_tcp(const char *address, int *port, GError **error);
+/* Removes what bind_unix made. */
+void sluice_address_release_unix(const char *path, int lock);
+
+/* ---- Methods (methods.c and service-*.c) -------------------------------------------------------------------------------------- */
+
+typedef enum {
+    SLUICE_METHOD_UNARY,         /* the handler finds the request in the call and ends with reply or fail */
+    SLUICE_METHOD_SERVER_STREAM, /* the same; it sends any number of messages, then finish or fail */
+    SLUICE_METHOD_CLIENT_STREAM  /* the handler asks for messages with receive, then reply or fail */
+} SluiceMethodKind;
+
+struct SluiceMethod {
+    const char *name; /* "/package.Service/Method" */
+    SluiceMethodKind kind;
+    /* Calls that wait for their client at a time.  With `bounded` also the limit of calls in work: the others wait in the
+     * transport, where flow control keeps them small. */
+    unsigned slots;
+    gboolean bounded;
+    SluiceCallFunc handle;
+};
+
+extern const SluiceMethod sluice_methods[];
+extern const gsize sluice_n_methods;
+/* Answers what no service knows. */
+extern const SluiceMethod sluice_unknown_method;
+
+void sluice_handle_get_capabilities(SluiceCall *call);
+void sluice_handle_find_missing(SluiceCall *call);
+void sluice_handle_batch_update(SluiceCall *call);
+void sluice_handle_batch_read(SluiceCall *call);
+void sluice_handle_get_tree(SluiceCall *call);
+void sluice_handle_get_result(SluiceCall *call);
+void sluice_handle_update_result(SluiceCall *call);
+void sluice_handle_read(SluiceCall *call);
+void sluice_handle_write(SluiceCall *call);
+void sluice_handle_query_write(SluiceCall *call);
+
+/* A name in a request of ByteStream; its instance and UUID are left out. */
+gboolean sluice_bytestream_parse_name(SluiceSpan text, SluiceResourceName *out, GError **error);
+/* A routing header, where there is one, must say the same. */
+gboolean sluice_bytestream_header_agrees(SluiceCall *call, SluiceSpan name);
+/* The two checks that most requests need: a name without reserved words, and a digest function that we have. */
+gboolean sluice_request_check(SluiceSpan instance, int64_t digest_function, GError **error);
+
+/* ---- Calls (call.c) --------------------------------------------------------------------------------------------------------- */
+
+struct SluiceCall {
+    SluiceTag tag; /* of the operation in flight: never more than one */
+    SluiceEndpoint *endpoint;
+    const SluiceMethod *method;
+    grpc_call *call;
+    gpr_timespec deadline;
+    grpc_metadata_array metadata;
+    grpc_call_details details; /* unknown methods only */
+    grpc_byte_buffer *received, *sending;
+    grpc_slice flat; /* `received` in one piece, if it came in several */
+    gboolean flattened, started, half_closed;
+    int cancelled;
+    SluiceSpan message; /* the request, or the last one received */
+    SluiceCallFunc next;
+    gpointer state;
+    GDestroyNotify free_state;
+    GList *link; /* in bridge->streams */
+    _Atomic int64_t progress;
+};
+
+/* Waits for one more call of the method. */
+void sluice_call_await(SluiceEndpoint *endpoint, gsize method);
+void sluice_call_set_state(SluiceCall *call, gpointer state, GDestroyNotify free_state);
+SluiceStore *sluice_call_get_store(SluiceCall *call);
+/* A header's value, NULL if there is none. */
+const grpc_slice *sluice_call_find_header(SluiceCall *call, const char *name);
+
+typedef struct SluiceReply SluiceReply;
+/* The last message and OK; takes the reply. */
+void sluice_call_reply(SluiceCall *call, SluiceReply *reply);
+/* One message of a stream; `next` runs on the serving thread when it is out.  Takes the reply. */
+void sluice_call_send(SluiceCall *call, SluiceReply *reply, SluiceCallFunc next);
+/* The next message of the client's stream; `next` runs on the serving thread with `message`, or `half_closed` at the end. */
+void sluice_call_receive(SluiceCall *call, SluiceCallFunc next);
+/* `func` on a worker. */
+void sluice_call_run(SluiceCall *call, SluiceCallFunc func);
+void sluice_call_finish(SluiceCall *call);
+void sluice_call_fail(SluiceCall *call, grpc_status_code code, const char *message);
+/* Takes the error. */
+void sluice_call_fail_error(SluiceCall *call, GError *error);
+grpc_status_code sluice_status_of_error(const GError *error);
+/* What a client may read of it: never a path of this machine. */
+const char *sluice_status_message(const GError *error);
+/* Cancels streams that moved nothing for too long. */
+void sluice_calls_sweep(SluiceBridge *bridge);
+
+/* ---- Answers (reply.c) ------------------------------------------------------------------------------------------------------- */
+
+/* A message being built: write fields to `bytes`; large contents go in by reference. */
+struct SluiceReply {
+    GByteArray *bytes;
+    GArray *slices; /* grpc_slice: what comes before `bytes` */
+};
+
+SluiceReply *sluice_reply_new(void);
+SluiceReply *sluice_reply_new_from(GBytes *message);
+void sluice_reply_free(SluiceReply *reply);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceReply, sluice_reply_free)
+/* Tag and length of a field whose contents follow. */
+void sluice_reply_put_prefix(GByteArray *out, uint32_t number, gsize length);
+/* Bytes of a field with such contents, prefix included; field numbers below 16. */
+gsize sluice_reply_field_size(gsize length);
+void sluice_reply_put_blob(SluiceReply *reply, uint32_t number, GBytes *blob);
+/* A google.rpc.Status. */
+void sluice_reply_put_status(GByteArray *out, uint32_t number, grpc_status_code code, const char *message);
+/* Takes the reply. */
+grpc_byte_buffer *sluice_reply_finish(SluiceReply *reply);
+
+/* ---- Results (result.c, complete.c) and keys (proxy.c) --------------------------------------------------------------------------- */
+
+typedef struct {
+    SluiceSpan path, contents;
+    SluiceDigestField digest;
+} SluiceOutputFile;
+
+typedef struct {
+    SluiceSpan path;
+    SluiceDigestField tree, root; /* at least one of them */
+} SluiceOutputDirectory;
+
+/* What we look at in an ActionResult. */
+typedef struct {
+    GArray *files, *directories; /* SluiceSpan: OutputFile, OutputDirectory */
+    int64_t exit_code;
+    SluiceSpan stdout_raw, stderr_raw, metadata;
+    SluiceDigestField stdout_digest, stderr_digest;
+} SluiceResult;
+
+gboolean sluice_result_decode(GBytes *bytes, SluiceResult *out, GError **error);
+void sluice_result_clear(SluiceResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceResult, sluice_result_clear)
+gboolean sluice_output_file_decode(SluiceSpan bytes, SluiceOutputFile *out, GError **error);
+gboolean sluice_output_directory_decode(SluiceSpan bytes, SluiceOutputDirectory *out, GError **error);
+/* What an update must fulfil; PROTO errors. */
+gboolean sluice_result_check(const SluiceResult *result, GError **error);
+/* Every file, stream, Tree and all they name is in the store; FALSE without error if not. */
+gboolean sluice_result_is_complete(SluiceStore *store, const SluiceResult *result, GError **error);
+
+typedef struct {
+    gboolean standard_output, standard_error;
+    GArray *paths; /* SluiceSpan */
+} SluiceInlining;
+/* A copy with contents put in, as far as they fit. */
+GBytes *sluice_result_inline(SluiceStore *store, GBytes *bytes, const SluiceInlining *inlining, GError **error);
+
+/* Digests of a Directory's children are appended; arrays may be NULL. */
+gboolean sluice_directory_scan(SluiceSpan bytes, GArray *files, GArray *directories, GError **error);
+
+/* The key under which the endpoint keeps results of the client's action. */
+void sluice_proxy_key(SluiceEndpoint *endpoint, const SluiceDigest *action, SluiceDigest *key, GBytes **witness);
+/* NULL with SLUICE_CAS_ERROR_NOT_FOUND is a miss.  Completeness is not looked at. */
+GBytes *sluice_proxy_lookup(SluiceEndpoint *endpoint, const SluiceDigest *action, GError **error);
+/* Keeps the result, and the witness where there is one. */
+gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action, GBytes *result, GError **error);
+/* The constant Command of every witness. */
+GBytes *sluice_witness_command(void);

@@ -1,0 +1,178 @@
+/* An endpoint: one grpc_server on the bridge's queue, with one identity and one account. */
+#include "bridge-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static grpc_arg integer_arg(const char *key, int value)
+{
+    return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
+}
+
+static grpc_server *create_server(SluiceBridge *bridge)
+{
+    enum { MILLISECONDS = 1000, NO_COMPRESSION = 1 << GRPC_COMPRESS_NONE };
+    grpc_arg args[] = {
+        integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, SLUICE_LIMIT_MESSAGE),
+        integer_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, SLUICE_LIMIT_STREAMS),
+        integer_arg(GRPC_ARG_MAX_METADATA_SIZE, SLUICE_LIMIT_METADATA),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIME_MS, SLUICE_KEEPALIVE_TIME * MILLISECONDS),
+        integer_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, SLUICE_KEEPALIVE_TIMEOUT * MILLISECONDS),
+        integer_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+        integer_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+        /* clients keep their connections alive as they like */
+        integer_arg(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0),
+        integer_arg(GRPC_ARG_MAX_CONNECTION_IDLE_MS, SLUICE_LIMIT_CONNECTION_IDLE * MILLISECONDS),
+        /* a compressed message would be a bomb below our size limit, and costs more than a local socket */
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, NO_COMPRESSION),
+        {.type = GRPC_ARG_POINTER,
+         .key = (char *)GRPC_ARG_RESOURCE_QUOTA,
+         .value.pointer = {.p = bridge->quota, .vtable = grpc_resource_quota_arg_vtable()}},
+    };
+    grpc_channel_args all = {.num_args = G_N_ELEMENTS(args), .args = args};
+    return grpc_server_create(&all, NULL);
+}
+
+static void endpoint_stopped(SluiceTag *tag, gboolean ok)
+{
+    SluiceEndpoint *endpoint = (SluiceEndpoint *)((char *)tag - G_STRUCT_OFFSET(SluiceEndpoint, stopped_tag));
+    SluiceBridge *bridge = endpoint->bridge;
+    g_mutex_lock(&bridge->lock);
+    endpoint->stopped = TRUE;
+    g_cond_broadcast(&bridge->changed);
+    g_mutex_unlock(&bridge->lock);
+}
+
+static void register_methods(SluiceEndpoint *endpoint)
+{
+    endpoint->registered = g_new0(void *, sluice_n_methods);
+    for (gsize i = 0; i < sluice_n_methods; i++)
+        endpoint->registered[i] = grpc_server_register_method(endpoint->server, sluice_methods[i].name, NULL,
+                                                              sluice_methods[i].kind == SLUICE_METHOD_CLIENT_STREAM
+                                                                  ? GRPC_SRM_PAYLOAD_NONE
+                                                                  : GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER,
+                                                              0);
+}
+
+SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPolicy *policy, GError **error)
+{
+    SluiceEndpoint *endpoint = g_new0(SluiceEndpoint, 1);
+    endpoint->bridge = bridge;
+    endpoint->keyed = policy->environment != NULL;
+    if (endpoint->keyed)
+        endpoint->environment = *policy->environment;
+    endpoint->cache_writes = policy->cache_writes;
+    endpoint->label = g_strdup(policy->label);
+    endpoint->stopped_tag.done = endpoint_stopped;
+    endpoint->server = create_server(bridge);
+    grpc_server_register_completion_queue(endpoint->server, bridge->queue, NULL);
+    register_methods(endpoint);
+    grpc_server_start(endpoint->server);
+    for (gsize i = 0; i < sluice_n_methods; i++)
+        for (unsigned slot = 0; slot < sluice_methods[i].slots; slot++)
+            sluice_call_await(endpoint, i);
+    for (unsigned slot = 0; slot < sluice_unknown_method.slots; slot++)
+        sluice_call_await(endpoint, sluice_n_methods);
+    g_mutex_lock(&bridge->lock);
+    g_queue_push_tail(&bridge->endpoints, endpoint);
+    g_mutex_unlock(&bridge->lock);
+    return endpoint;
+}
+
+gboolean sluice_endpoint_accepts_results(const SluiceEndpoint *endpoint)
+{
+    return !endpoint->keyed || endpoint->cache_writes == SLUICE_CACHE_WRITES_TRUSTED;
+}
+
+void sluice_endpoint_release(SluiceEndpoint *endpoint)
+{
+    SluiceBridge *bridge = endpoint->bridge;
+    /* the endpoint may be freed as soon as it is seen to have no calls, so nothing of it is touched after that */
+    if (atomic_fetch_sub(&endpoint->calls, 1) != 1)
+        return;
+    g_mutex_lock(&bridge->lock);
+    g_cond_broadcast(&bridge->changed);
+    g_mutex_unlock(&bridge->lock);
+}
+
+void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd)
+{
+    int one = 1;
+    /* fails for UNIX sockets, which do not delay */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    grpc_server_add_channel_from_fd(endpoint->server, fd, credentials);
+    grpc_server_credentials_release(credentials);
+}
+
+gboolean sluice_endpoint_add_listener(SluiceEndpoint *endpoint, int fd, GError **error)
+{
+    int listening = 0;
+    socklen_t length = sizeof listening;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0 || !listening ||
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_ADDRESS,
+                    "descriptor %d is not a socket that listens", fd);
+        close(fd);
+        return FALSE;
+    }
+    sluice_listeners_add(endpoint->bridge->listeners, endpoint, fd, NULL, -1);
+    return TRUE;
+}
+
+gboolean sluice_endpoint_listen(SluiceEndpoint *endpoint, const char *address, int *port, GError **error)
+{
+    int lock = -1, fd = -1;
+    const char *path = g_str_has_prefix(address, "unix:") ? address + strlen("unix:") : NULL;
+    if (port != NULL)
+        *port = 0;
+    if (path != NULL)
+        fd = sluice_address_bind_unix(path, &lock, error);
+    else
+        fd = sluice_address_bind_tcp(address, port, error);
+    if (fd < 0)
+        return FALSE;
+    sluice_listeners_add(endpoint->bridge->listeners, endpoint, fd, g_strdup(path), lock);
+    return TRUE;
+}
+
+void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *stats)
+{
+    SluiceCounters *counters = &endpoint->counters;
+    *stats = (SluiceEndpointStats){
+        .calls = counters->calls,
+        .lookups = counters->lookups,
+        .hits = counters->hits,
+        .misses = counters->misses,
+        .updates = counters->updates,
+        .updates_refused = counters->updates_refused,
+        .bytes_read = counters->bytes_read,
+        .bytes_written = counters->bytes_written,
+        .errors = counters->errors,
+    };
+}
+
+void sluice_endpoint_close(SluiceEndpoint *endpoint)
+{
+    SluiceBridge *bridge = endpoint->bridge;
+    sluice_listeners_remove(bridge->listeners, endpoint);
+    atomic_store(&endpoint->closing, 1);
+    SLUICE_HAND_OVER(&endpoint->stopped_tag);
+    grpc_server_shutdown_and_notify(endpoint->server, bridge->queue, &endpoint->stopped_tag);
+    grpc_server_cancel_all_calls(endpoint->server);
+    g_mutex_lock(&bridge->lock);
+    while (!endpoint->stopped || atomic_load(&endpoint->calls) > 0)
+        g_cond_wait(&bridge->changed, &bridge->lock);
+    g_queue_remove(&bridge->endpoints, endpoint);
+    g_mutex_unlock(&bridge->lock);
+    grpc_server_destroy(endpoint->server);
+    g_free(endpoint->registered);
+    g_free(endpoint->label);
+    g_free(endpoint);
+}

@@ -1,0 +1,109 @@
+/* ActionResults, as far as a cache must look into them.  They are kept and given back as bytes. */
+#include "bridge-private.h"
+
+#define FIELD(type, member) G_STRUCT_OFFSET(type, member)
+
+static const SluiceFieldSpec result_fields[] = {
+    {2, SLUICE_FIELD_SPANS, FIELD(SluiceResult, files)},
+    {3, SLUICE_FIELD_SPANS, FIELD(SluiceResult, directories)},
+    {4, SLUICE_FIELD_INTEGER, FIELD(SluiceResult, exit_code)},
+    {5, SLUICE_FIELD_BYTES, FIELD(SluiceResult, stdout_raw)},
+    {6, SLUICE_FIELD_DIGEST, FIELD(SluiceResult, stdout_digest)},
+    {7, SLUICE_FIELD_BYTES, FIELD(SluiceResult, stderr_raw)},
+    {8, SLUICE_FIELD_DIGEST, FIELD(SluiceResult, stderr_digest)},
+    {9, SLUICE_FIELD_BYTES, FIELD(SluiceResult, metadata)},
+};
+
+static const SluiceFieldSpec file_fields[] = {
+    {1, SLUICE_FIELD_STRING, FIELD(SluiceOutputFile, path)},
+    {2, SLUICE_FIELD_DIGEST, FIELD(SluiceOutputFile, digest)},
+    {5, SLUICE_FIELD_BYTES, FIELD(SluiceOutputFile, contents)},
+};
+
+static const SluiceFieldSpec directory_fields[] = {
+    {1, SLUICE_FIELD_STRING, FIELD(SluiceOutputDirectory, path)},
+    {3, SLUICE_FIELD_DIGEST, FIELD(SluiceOutputDirectory, tree)},
+    {5, SLUICE_FIELD_DIGEST, FIELD(SluiceOutputDirectory, root)},
+};
+
+gboolean sluice_result_decode(GBytes *bytes, SluiceResult *out, GError **error)
+{
+    gsize length = 0;
+    const void *data = g_bytes_get_data(bytes, &length);
+    *out = (SluiceResult){0};
+    return sluice_fields_decode(data, length, result_fields, G_N_ELEMENTS(result_fields), out, error);
+}
+
+void sluice_result_clear(SluiceResult *result)
+{
+    sluice_fields_clear(result_fields, G_N_ELEMENTS(result_fields), result);
+}
+
+gboolean sluice_output_file_decode(SluiceSpan bytes, SluiceOutputFile *out, GError **error)
+{
+    *out = (SluiceOutputFile){0};
+    return sluice_fields_decode(bytes.data, bytes.length, file_fields, G_N_ELEMENTS(file_fields), out, error);
+}
+
+gboolean sluice_output_directory_decode(SluiceSpan bytes, SluiceOutputDirectory *out, GError **error)
+{
+    *out = (SluiceOutputDirectory){0};
+    return sluice_fields_decode(bytes.data, bytes.length, directory_fields, G_N_ELEMENTS(directory_fields), out, error);
+}
+
+static gboolean refuse(GError **error, SluiceSpan path, const char *what)
+{
+    g_autofree char *text = g_strndup((const char *)path.data, path.length);
+    g_set_error(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "output \"%s\" %s", text, what);
+    return FALSE;
+}
+
+static gboolean is_relative(SluiceSpan path)
+{
+    return path.length > 0 && path.data[0] != '/';
+}
+
+static gboolean has_digest(SluiceSpan contents, const SluiceDigest *expected)
+{
+    SluiceDigest real;
+    sluice_digest_of(contents.data, contents.length, &real);
+    return sluice_digest_equal(&real, expected);
+}
+
+static gboolean check_file(SluiceSpan bytes, GError **error)
+{
+    SluiceOutputFile file;
+    if (!sluice_output_file_decode(bytes, &file, error))
+        return FALSE;
+    if (!is_relative(file.path))
+        return refuse(error, file.path, "has no relative path");
+    if (!file.digest.present)
+        return refuse(error, file.path, "has no digest");
+    /* a reader takes the contents for the file: they must not be another's */
+    if (file.contents.length > 0 && !has_digest(file.contents, &file.digest.value))
+        return refuse(error, file.path, "has contents that do not have its digest");
+    return TRUE;
+}
+
+static gboolean check_directory(SluiceSpan bytes, GError **error)
+{
+    SluiceOutputDirectory directory;
+    if (!sluice_output_directory_decode(bytes, &directory, error))
+        return FALSE;
+    if (directory.path.length > 0 && directory.path.data[0] == '/')
+        return refuse(error, directory.path, "has no relative path");
+    if (!directory.tree.present && !directory.root.present)
+        return refuse(error, directory.path, "has no digest");
+    return TRUE;
+}
+
+gboolean sluice_result_check(const SluiceResult *result, GError **error)
+{
+    for (guint i = 0; i < sluice_array_length(result->files); i++)
+        if (!check_file(g_array_index(result->files, SluiceSpan, i), error))
+            return FALSE;
+    for (guint i = 0; i < sluice_array_length(result->directories); i++)
+        if (!check_directory(g_array_index(result->directories, SluiceSpan, i), error))
+            return FALSE;
+    return TRUE;
+}

@@ -1,0 +1,66 @@
+#include "bridge-private.h"
+
+enum {
+    SERVER_CACHE = 1,
+    SERVER_LOW_VERSION = 4,
+    SERVER_HIGH_VERSION = 5,
+    CACHE_FUNCTIONS = 1,
+    CACHE_UPDATES = 2,
+    CACHE_BATCH_LIMIT = 4,
+    CACHE_SYMLINKS = 5,
+    UPDATES_ENABLED = 1,
+    VERSION_MAJOR = 1,
+    VERSION_MINOR = 2,
+    FUNCTION_SHA256 = 1,
+    ABSOLUTE_SYMLINKS_ALLOWED = 2,
+    /* Bazel 4 refuses a server that does not announce 2.0. */
+    API_MAJOR = 2,
+    API_LOW_MINOR = 0,
+    API_HIGH_MINOR = 12
+};
+
+typedef struct {
+    SluiceSpan instance;
+} Request;
+
+static const SluiceFieldSpec request_fields[] = {{1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Request, instance)}};
+
+static void put_cache(GByteArray *out, gboolean accepts_results)
+{
+    g_autoptr(GByteArray) cache = g_byte_array_new();
+    g_autoptr(GByteArray) updates = g_byte_array_new();
+    const guint8 functions[] = {FUNCTION_SHA256};
+    sluice_wire_put_bytes(cache, CACHE_FUNCTIONS, functions, sizeof functions);
+    if (accepts_results)
+        sluice_wire_put_varint(updates, UPDATES_ENABLED, TRUE);
+    sluice_wire_put_bytes(cache, CACHE_UPDATES, updates->data, updates->len);
+    sluice_wire_put_varint(cache, CACHE_BATCH_LIMIT, SLUICE_LIMIT_BATCH);
+    sluice_wire_put_varint(cache, CACHE_SYMLINKS, ABSOLUTE_SYMLINKS_ALLOWED);
+    sluice_wire_put_bytes(out, SERVER_CACHE, cache->data, cache->len);
+}
+
+static void put_version(GByteArray *out, uint32_t number, uint64_t minor)
+{
+    g_autoptr(GByteArray) version = g_byte_array_new();
+    sluice_wire_put_varint(version, VERSION_MAJOR, API_MAJOR);
+    if (minor != 0)
+        sluice_wire_put_varint(version, VERSION_MINOR, minor);
+    sluice_wire_put_bytes(out, number, version->data, version->len);
+}
+
+void sluice_handle_get_capabilities(SluiceCall *call)
+{
+    Request request = {0};
+    GError *error = NULL;
+    if (!sluice_fields_decode(call->message.data, call->message.length, request_fields, G_N_ELEMENTS(request_fields),
+                              &request, &error) ||
+        !sluice_request_check(request.instance, 0, &error)) {
+        sluice_call_fail_error(call, error);
+        return;
+    }
+    SluiceReply *reply = sluice_reply_new();
+    put_cache(reply->bytes, sluice_endpoint_accepts_results(call->endpoint));
+    put_version(reply->bytes, SERVER_LOW_VERSION, API_LOW_MINOR);
+    put_version(reply->bytes, SERVER_HIGH_VERSION, API_HIGH_MINOR);
+    sluice_call_reply(call, reply);
+}
