@@ -1,0 +1,1 @@
+#define SLUICE_INCIDENT 2
