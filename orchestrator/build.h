@@ -66,49 +66,61 @@ gboolean build_shell(Element *element, const BuildContext *context, const ShellO
 struct Build {
     Element *element;
     const BuildContext *context;
-    SluiceDigest environment_root; /* dependencies after integration, before sources: what E is made of */
+    const char *action; /* of its events: "build" or "main" */
+    Arena *arena;       /* until the end of the build */
+    SluiceLease *lease; /* what it works on is not evicted */
+    int log_fd;         /* readable and appendable; -1: the caller's standard error is used instead (shell) */
+    /* The dependencies after integration, before sources: what the environment digest is made of. */
+    SluiceDigest environment_root;
     gboolean has_environment_root;
-    SluiceDigest buildtree; /* set where one is to be kept */
+    SluiceDigest buildtree; /* where one is to be kept */
     gboolean has_buildtree;
+    SluiceDigest failed_files; /* what a failed build had collected */
+    gboolean has_failed_files;
     Node *public_; /* to be stored instead of element->public_, or NULL */
     gboolean proxy_used;
     SluiceEndpointStats proxy;
-    SluiceDigest failed_files; /* what a failed build had collected */
-    gboolean has_failed_files;
 };
 
-/* Where the artifact of one dependency goes, and how much of it. */
 typedef struct {
-    Element *element;
-    const char *location; /* absolute; "/" by default */
-} StageItem;
-
-/* What commands run in: see build_commands. */
-typedef struct {
-    const char *label; /* of the step: "configure-commands" */
-    const char *const *commands;
-    gsize n_commands;
+    const char *const *commands; /* NULL-terminated; or NULL */
 } CommandStep;
 
 typedef struct {
-    SluiceDigest root; /* the staged root, sources included */
+    SluiceDigest root; /* staged, sources included */
     const CommandStep *steps;
     gsize n_steps;
-    const char *cwd;             /* absolute */
-    const char *const *writable; /* NULL-terminated; with root_read_only */
+    const char *cwd; /* absolute */
     gboolean root_read_only;
-    const char *collect;      /* absolute: what becomes the artifact */
-    const char *buildtree;    /* absolute: what is kept as the buildtree, or NULL */
-    char **environment;       /* NULL: the element's */
-    const char *proxy_socket; /* where the UNIX socket of the action-proxy goes, or NULL */
-    unsigned proxy_port;      /* loopback TCP port of the action-proxy, or 0 */
+    const char *const *writable;    /* NULL-terminated, absolute; with root_read_only */
+    const char *collect;            /* absolute: what becomes the artifact */
+    const char *buildtree;          /* absolute: what is kept as the buildtree; or NULL */
+    const char *const *environment; /* NULL-terminated "NAME=value" */
+    const char *proxy_socket;       /* where the UNIX socket of the action-proxy goes; NULL: none */
+    unsigned proxy_port;            /* its TCP port on the sandbox's loopback interface; 0: none */
     SluiceCacheWrites cache_writes;
-    gboolean proxy_required; /* a build that never called the proxy fails */
+    const char *proxy_required; /* the program that must have called the proxy, or the build fails; NULL: none */
 } CommandPlan;
 
-/* BUILD-scope dependencies as their `location` configs say, merged, overlaps reported, those at "/" integrated.  Sets environment_root. */
-gboolean build_stage_dependencies(Build *build, SluiceDigest *root, GError **error);
-/* Puts the staged sources under `path` of the tree `root`. */
+/* BUILD-scope dependencies where their `location` configs say, merged, overlaps reported; with `integrate`, those staged at "/" integrated.
+ * Sets environment_root. */
+gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error);
+/* Adds the sources' files under `path` of the tree `root`. */
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error);
+/* Runs the integration commands of `elements` in the tree `lower`; once for each such question, by any process. */
+gboolean build_integrate(Build *build, GPtrArray *elements, const SluiceDigest *lower, SluiceDigest *root,
+                         GError **error);
+/* The element's environment as "NAME=value", its digest-environment variables included; in the build's arena. */
+const char *const *build_environment(Build *build, GError **error);
 /* Runs all steps in one sandbox and captures `collect`. */
 gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error);
+/* How the action-proxy of an element is set up by `sandbox: remote-apis-socket` and `public: sluice: cache-writes`. */
+gboolean build_plan_proxy(Build *build, SluiceCacheWrites default_writes, CommandPlan *plan, GError **error);
+
+/* ---- assemble functions of kinds ------------------------------------------------------------------------------------------ */
+
+gboolean kind_stack_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_import_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_filter_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_compose_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_script_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);

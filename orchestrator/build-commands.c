@@ -1,0 +1,127 @@
+/* build-commands.c - the commands of an element, from the staged root to the collected files. */
+#include "build-private.h"
+
+static char *batch_script(const CommandPlan *plan)
+{
+    GString *script = g_string_new(NULL);
+    for (gsize i = 0; i < plan->n_steps; i++) {
+        const char *const *commands = plan->steps[i].commands;
+        for (; commands && *commands; commands++)
+            script_append_command(script, "sh -c -e", *commands);
+    }
+    return g_string_free(script, FALSE);
+}
+
+static char *commands_text(const CommandPlan *plan)
+{
+    GString *text = g_string_new(NULL);
+    for (gsize i = 0; i < plan->n_steps; i++) {
+        const char *const *commands = plan->steps[i].commands;
+        for (; commands && *commands; commands++)
+            g_string_append_printf(text, "%s\n", *commands);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* What a failed build leaves for those who want to know why. */
+static void keep_remains(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan)
+{
+    build->has_failed_files = build_capture(build, sandbox, plan->collect, &build->failed_files, NULL);
+    if (plan->buildtree && build->context->buildtrees != BUILDTREES_NEVER)
+        build->has_buildtree = build_capture(build, sandbox, plan->buildtree, &build->buildtree, NULL);
+}
+
+static gboolean collect(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, SluiceDigest *files,
+                        GError **error)
+{
+    GError *problem = NULL;
+    if (!build_capture(build, sandbox, plan->collect, files, &problem)) {
+        if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND)) {
+            g_clear_error(&problem);
+            error_set(&problem, ERROR_ELEMENT, NULL, NULL,
+                      "Directory '%s' was not found inside the sandbox, unable to collect artifact contents",
+                      plan->collect);
+        }
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    if (plan->buildtree && build->context->buildtrees == BUILDTREES_ALWAYS)
+        build->has_buildtree = build_capture(build, sandbox, plan->buildtree, &build->buildtree, error);
+    return build->context->buildtrees != BUILDTREES_ALWAYS || !plan->buildtree || build->has_buildtree;
+}
+
+static void tell_account(Build *build)
+{
+    const SluiceEndpointStats *stats = &build->proxy;
+    g_autofree char *read = g_format_size(stats->bytes_read), *written = g_format_size(stats->bytes_written);
+    build_event(build, EVENT_INFO, 0, NULL,
+                "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+                " misses, %" G_GUINT64_FORMAT " stored; %s read, %s written",
+                stats->lookups, stats->hits, stats->misses, stats->updates, read, written);
+    if (stats->updates_refused > 0)
+        build_event(build, EVENT_INFO, 0, NULL,
+                    "Action cache: %" G_GUINT64_FORMAT " results were refused (cache-writes is not `trusted`)",
+                    stats->updates_refused);
+}
+
+static gboolean check_called(Build *build, const CommandPlan *plan, GError **error)
+{
+    if (!plan->proxy_required || build->proxy.calls > 0)
+        return TRUE;
+    GError *problem = NULL;
+    error_set(&problem, ERROR_ELEMENT, "action-proxy-unused", NULL, "%s never called the action-proxy",
+              plan->proxy_required);
+    error_set_detail(problem,
+                     "The build succeeded, but nothing was cached: the client did not use the cache it was "
+                     "given.\nEither its options say otherwise (--remote_cache in bazelrc or build-options), or "
+                     "it cannot use it and went on without.\nTo build without a cache, say so: set `cache: false` "
+                     "in the element's config.");
+    g_propagate_error(error, problem);
+    return FALSE;
+}
+
+/* Runs the batch with its proxy around it. */
+static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, GError **error)
+{
+    RunPlan run;
+    run_plan_init(build, &run);
+    run.environment = plan->environment;
+    run.cwd = plan->cwd;
+    run.root_read_only = plan->root_read_only;
+    run.writable = plan->writable;
+    g_autofree char *script = batch_script(plan);
+    if (!plan->proxy_socket && !plan->proxy_port)
+        return build_run_script(build, sandbox, &run, script, error);
+
+    Proxy *proxy = proxy_start(build, plan, error);
+    if (!proxy)
+        return FALSE;
+    SluiceSandboxBind bind;
+    run.n_binds = proxy_get_bind(proxy, &bind) ? 1 : 0;
+    run.binds = &bind;
+    run.loopback_port = plan->proxy_port;
+    run.listener = proxy_take_listener;
+    run.listener_data = proxy;
+    gboolean ok = build_run_script(build, sandbox, &run, script, error);
+    ok = proxy_finish(proxy, ok ? error : NULL) && ok;
+    tell_account(build);
+    return ok && check_called(build, plan, error);
+}
+
+gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error)
+{
+    g_autofree char *text = commands_text(plan);
+    if (*text && !build_check_command(build, &plan->root, "sh", plan->environment, error))
+        return FALSE;
+    g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, &plan->root, error);
+    if (!sandbox)
+        return FALSE;
+    build_event(build, EVENT_START, 0, text, "Running commands");
+    gint64 started = g_get_monotonic_time();
+    gboolean ran = run_batch(build, sandbox, plan, error);
+    build_event(build, ran ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Running commands");
+    if (ran)
+        return collect(build, sandbox, plan, files, error);
+    keep_remains(build, sandbox, plan);
+    return FALSE;
+}

@@ -1,0 +1,105 @@
+/*
+ * build-private.h - what the files build-*.c share; element kinds use build.h.
+ */
+#pragma once
+
+#include "build.h"
+
+/* Where a client finds the action-proxy on the loopback interface of its sandbox: one number everywhere, so that it varies nothing. */
+#define ACTION_PROXY_PORT 8980
+
+/* ---- build-events.c ---- */
+
+/* `started` is g_get_monotonic_time() at the START event, or 0. */
+G_GNUC_PRINTF(5, 6)
+void build_event(Build *build, EventType type, gint64 started, const char *detail, const char *format, ...);
+/* START with a return value for the event that ends it. */
+gint64 build_event_start(Build *build, const char *message);
+/* A warning of BuildStream's: an error if the project made it fatal.  `token` is a static string. */
+gboolean build_warn(Build *build, const char *token, const char *message, const char *detail, GError **error);
+/* A line for the element's log only. */
+G_GNUC_PRINTF(2, 3) void build_log(Build *build, const char *format, ...);
+
+/* ---- build-stage.c ---- */
+
+/* All artifacts of `elements` in one tree at "/", overlaps reported.  Not integrated. */
+gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);
+
+/* ---- build-run.c ---- */
+
+typedef struct {
+    const char *const *argv;
+    const char *const *environment;
+    const char *cwd;
+    gboolean root_read_only;
+    const char *const *writable;
+    const SluiceSandboxBind *binds;
+    gsize n_binds;
+    gboolean network, interactive, inherit_ids;
+    int fds[3]; /* -1: /dev/null */
+    unsigned loopback_port;
+    void (*listener)(int fd, gpointer data);
+    gpointer listener_data;
+} RunPlan;
+/* A RunPlan that writes to the log. */
+void run_plan_init(Build *build, RunPlan *plan);
+/* One command; its status is the caller's to judge.  Sandbox errors become SANDBOX errors or G_IO_ERROR_CANCELLED. */
+gboolean build_run_command(Build *build, SluiceSandbox *sandbox, const RunPlan *plan, int *status, GError **error);
+/* `sh -e -c SCRIPT`, whatever its length; fails with SANDBOX/command-failed if the script does. */
+gboolean build_run_script(Build *build, SluiceSandbox *sandbox, const RunPlan *plan, const char *script,
+                          GError **error);
+/* SANDBOX/missing-command unless `command` is found in the PATH of `environment` in the tree. */
+gboolean build_check_command(Build *build, const SluiceDigest *root, const char *command,
+                             const char *const *environment, GError **error);
+SluiceSandbox *build_open_sandbox(Build *build, const SluiceDigest *root, GError **error);
+gboolean build_capture(Build *build, SluiceSandbox *sandbox, const char *path, SluiceDigest *out, GError **error);
+uid_t build_uid(const Build *build);
+gid_t build_gid(const Build *build);
+
+/* ---- script.c: text of batches ---- */
+
+void script_append_quoted(GString *script, const char *text);
+/* One command in a shell of its own, echoed; the batch ends where one fails.  `shell_words`: how the command's shell is called. */
+void script_append_command(GString *script, const char *shell_words, const char *command);
+/* Sets, in a subshell, what `environment` has other than `base`, and unsets what it lacks. */
+void script_append_environment(GString *script, const char *const *base, const char *const *environment);
+
+/* ---- Environments ---- */
+
+/* A mapping of strings as "NAME=value"; in the arena, NULL-terminated. */
+const char *const *environment_from_node(Arena *arena, const Node *mapping);
+const char *environment_get(const char *const *environment, const char *name);
+/* Like `base`, with a value set. */
+const char *const *environment_with(Arena *arena, const char *const *base, const char *name, const char *value);
+
+/* ---- proxy.c ---- */
+
+typedef struct Proxy Proxy;
+/* Serves the sandbox's identity: endpoint and, if `socket_path`, a UNIX socket to be bound there. */
+Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error);
+/* The bind of its UNIX socket; FALSE if it has none. */
+gboolean proxy_get_bind(Proxy *proxy, SluiceSandboxBind *bind);
+/* A `listener` for RunPlan: `data` is the Proxy. */
+void proxy_take_listener(int fd, gpointer data);
+/* "off", "executed" or "trusted". */
+gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **error);
+/* Stops it and puts the account into the build.  FALSE if it could not serve. */
+gboolean proxy_finish(Proxy *proxy, GError **error);
+
+/* ---- integration.c ---- */
+
+/* Borrowed strings; free the array. */
+GPtrArray *build_integration_commands(Element *element);
+
+/* ---- build.c ---- */
+
+gboolean build_begin(Build *build, Element *element, const BuildContext *context, const char *action, GError **error);
+void build_end(Build *build);
+
+/* ---- build-element.c ---- */
+
+#define BUILD_ELEMENT_STEPS 4
+/* configure, build, install and strip commands of the config. */
+gboolean build_element_steps(Build *build, CommandStep *steps, GError **error);
+/* Root, environment, directories and proxy: all but the commands. */
+gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error);

@@ -1,0 +1,180 @@
+/*
+ * proxy.c - the action-proxy of one sandbox: an endpoint of bazel-bridge/ with the element's environment and policy, reached by
+ * a UNIX socket that is bound into the sandbox and by a TCP port on its own loopback interface.
+ */
+#include "build-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define SOCKET_NAME    "reapi.sock"
+#define SOCKET_BACKLOG 64
+
+struct Proxy {
+    Build *build;
+    SluiceBridge *bridge;
+    SluiceEndpoint *endpoint;
+    char *work_dir; /* of the UNIX socket, or NULL */
+    char *socket_path;
+    const char *bind_path; /* in the sandbox */
+    GError *problem;       /* of a listener, found while the sandbox started */
+};
+
+static void proxy_free(Proxy *proxy)
+{
+    if (proxy->endpoint)
+        sluice_endpoint_close(proxy->endpoint);
+    if (proxy->bridge)
+        sluice_bridge_free(proxy->bridge);
+    if (proxy->work_dir)
+        sluice_remove_tree(proxy->work_dir, NULL);
+    g_clear_error(&proxy->problem);
+    g_free(proxy->work_dir);
+    g_free(proxy->socket_path);
+    g_free(proxy);
+}
+
+/* Bound through /proc/self/fd, because the store's path may be longer than a socket's address can be. */
+static int listen_below(const char *directory, GError **error)
+{
+    int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = dir < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, SOCKET_NAME);
+    gboolean ok = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+                  fchmodat(dir, SOCKET_NAME, 0666, 0) == 0 && listen(fd, SOCKET_BACKLOG) == 0;
+    if (!ok)
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the socket of the action-proxy below %s: %s",
+                  directory, g_strerror(errno));
+    if (!ok && fd >= 0)
+        close(fd);
+    if (dir >= 0)
+        close(dir);
+    return ok ? fd : -1;
+}
+
+static gboolean open_socket(Proxy *proxy, const char *bind_path, GError **error)
+{
+    proxy->work_dir = sluice_store_make_work_dir(proxy->build->context->store, "proxy", error);
+    int fd = proxy->work_dir ? listen_below(proxy->work_dir, error) : -1;
+    if (fd < 0)
+        return FALSE;
+    proxy->socket_path = g_build_filename(proxy->work_dir, SOCKET_NAME, NULL);
+    proxy->bind_path = bind_path;
+    return sluice_endpoint_add_listener(proxy->endpoint, fd, error);
+}
+
+static gboolean store_environment(Build *build, SluiceDigest *out, GError **error)
+{
+    struct utsname host;
+    uname(&host);
+    const SandboxConfig *config = &build->element->sandbox;
+    SluiceEnvironment environment = {
+        .root = build->environment_root,
+        .os = config->build_os ? config->build_os : host.sysname,
+        .isa = config->build_arch ? config->build_arch : host.machine,
+        .uid = build_uid(build),
+        .gid = build_gid(build),
+        .layout = SLUICE_SANDBOX_LAYOUT,
+        .scope = "full",
+    };
+    return sluice_environment_store(build->context->store, &environment, out, error);
+}
+
+Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
+{
+    g_return_val_if_fail(build->has_environment_root, NULL);
+    Proxy *proxy = g_new0(Proxy, 1);
+    proxy->build = build;
+    SluiceDigest environment;
+    SluiceEndpointPolicy policy = {&environment, plan->cache_writes, build->element->full_name};
+    if (store_environment(build, &environment, error) &&
+        (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
+        (proxy->endpoint = sluice_endpoint_new(proxy->bridge, &policy, error)) &&
+        (!plan->proxy_socket || open_socket(proxy, plan->proxy_socket, error))) {
+        char text[SLUICE_DIGEST_STRING_MAX];
+        build_event(build, EVENT_DEBUG, 0, NULL, "Action-proxy: environment %s",
+                    sluice_digest_string(&environment, text));
+        return proxy;
+    }
+    proxy_free(proxy);
+    return NULL;
+}
+
+gboolean proxy_get_bind(Proxy *proxy, SluiceSandboxBind *bind)
+{
+    if (!proxy->socket_path)
+        return FALSE;
+    *bind = (SluiceSandboxBind){proxy->socket_path, proxy->bind_path, FALSE};
+    return TRUE;
+}
+
+void proxy_take_listener(int fd, gpointer data)
+{
+    Proxy *proxy = data;
+    GError *problem = NULL;
+    if (!sluice_endpoint_add_listener(proxy->endpoint, fd, &problem) && !proxy->problem)
+        proxy->problem = g_steal_pointer(&problem);
+    g_clear_error(&problem);
+}
+
+gboolean proxy_finish(Proxy *proxy, GError **error)
+{
+    Build *build = proxy->build;
+    build->proxy_used = TRUE;
+    sluice_endpoint_get_stats(proxy->endpoint, &build->proxy);
+    gboolean served = proxy->problem == NULL;
+    if (!served)
+        g_propagate_error(error, g_steal_pointer(&proxy->problem));
+    proxy_free(proxy);
+    return served;
+}
+
+/* ---- Policy -------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    SluiceCacheWrites writes;
+} cache_writes_names[] = {
+    {"off", SLUICE_CACHE_WRITES_OFF},
+    {"executed", SLUICE_CACHE_WRITES_EXECUTED},
+    {"trusted", SLUICE_CACHE_WRITES_TRUSTED},
+};
+
+gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **error)
+{
+    const char *text = node_type(node) == NODE_SCALAR ? node_text(node) : "";
+    for (gsize i = 0; i < G_N_ELEMENTS(cache_writes_names); i++) {
+        if (strcmp(cache_writes_names[i].name, text) == 0) {
+            *out = cache_writes_names[i].writes;
+            return TRUE;
+        }
+    }
+    error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node),
+              "cache-writes must be one of: off, executed, trusted");
+    return FALSE;
+}
+
+gboolean build_plan_proxy(Build *build, SluiceCacheWrites default_writes, CommandPlan *plan, GError **error)
+{
+    const Element *element = build->element;
+    static const char *const keys[] = {"cache-writes", NULL};
+    Node *ours = NULL;
+    plan->cache_writes = element->sandbox.action_cache_enable_update ? SLUICE_CACHE_WRITES_TRUSTED : default_writes;
+    if (element->public_ && !node_get_mapping(element->public_, "sluice", &ours, error))
+        return FALSE;
+    if (ours && !node_check_keys(ours, keys, error))
+        return FALSE;
+    Node *writes = ours ? node_find(ours, "cache-writes") : NULL;
+    if (writes && !cache_writes_parse(writes, &plan->cache_writes, error))
+        return FALSE;
+    plan->proxy_socket = element->sandbox.remote_apis_socket;
+    plan->proxy_port = plan->proxy_socket ? ACTION_PROXY_PORT : 0;
+    return TRUE;
+}
