@@ -61,6 +61,8 @@ SluiceStore *sluice_store_open(const char *path, const SluiceStoreOptions *optio
 void sluice_store_close(SluiceStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceStore, sluice_store_close)
 const char *sluice_store_get_path(SluiceStore *store);
+/* What had to be healed when this process opened the store (after a power cut, say), as one sentence for the user; or NULL. */
+const char *sluice_store_get_notice(SluiceStore *store);
 /* A new private directory below the store, on the same file system, for work in progress; removed by the next gc if its
  * process is gone.  Free with g_free after removing it. */
 char *sluice_store_make_work_dir(SluiceStore *store, const char *purpose, GError **error);
@@ -195,6 +197,9 @@ gboolean sluice_tree_add_file(SluiceTree *tree, const char *path, const SluiceDi
                               GError **error);
 gboolean sluice_tree_add_symlink(SluiceTree *tree, const char *path, const char *target, GError **error);
 gboolean sluice_tree_make_directory(SluiceTree *tree, const char *path, GError **error);
+/* Puts a stored directory under `path`, in place of whatever is there, without reading it ("/": the whole tree).  NOT_FOUND if the
+ * store does not have `digest`. */
+gboolean sluice_tree_set_directory(SluiceTree *tree, const char *path, const SluiceDigest *digest, GError **error);
 /* Removes a file, link or whole directory; absent is TRUE. */
 gboolean sluice_tree_remove(SluiceTree *tree, const char *path, GError **error);
 /* Does not follow a final symlink.  FALSE with NOT_FOUND.  Strings in `out` live until the tree changes.  For a directory that
