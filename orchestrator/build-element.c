@@ -13,24 +13,25 @@ gboolean build_element_steps(Build *build, CommandStep *steps, GError **error)
     return TRUE;
 }
 
-/* Root, environment, directories and proxy: all but the commands. */
-gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error)
+void build_element_directories(Build *build, CommandPlan *plan)
 {
     const Element *element = build->element;
     const char *build_root = element_variable(element, "build-root");
-    const char *install_root = element_variable(element, "install-root");
     const char *subdir = element_variable(element, "command-subdir");
     const char **writable = arena_alloc(build->arena, 3 * sizeof *writable);
-    writable[0] = build_root;
-    writable[1] = install_root;
+    writable[0] = plan->buildtree = build_root;
+    writable[1] = plan->collect = element_variable(element, "install-root");
     plan->writable = writable;
     plan->root_read_only = TRUE;
-    plan->collect = install_root;
-    plan->buildtree = build_root;
     plan->cwd = subdir && *subdir ? arena_printf(build->arena, "%s/%s", build_root, subdir) : build_root;
+}
+
+gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error)
+{
+    build_element_directories(build, plan);
     plan->environment = build_environment(build, error);
     return plan->environment && build_stage_dependencies(build, TRUE, &plan->root, error) &&
-           build_stage_sources(build, build_root, &plan->root, error) &&
+           build_stage_sources(build, plan->buildtree, &plan->root, error) &&
            build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, plan, error);
 }
 

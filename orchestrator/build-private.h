@@ -101,5 +101,7 @@ void build_end(Build *build);
 #define BUILD_ELEMENT_STEPS 4
 /* configure, build, install and strip commands of the config. */
 gboolean build_element_steps(Build *build, CommandStep *steps, GError **error);
-/* Root, environment, directories and proxy: all but the commands. */
+/* Where it works, what it may write, what is collected. */
+void build_element_directories(Build *build, CommandPlan *plan);
+/* Those, and root, environment and proxy: all but the commands. */
 gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error);

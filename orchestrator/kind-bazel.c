@@ -243,7 +243,8 @@ static const char *build_command(Build *build, const BazelConfig *config, const 
     append_start(line, config);
     g_string_append(line, " build");
     append_common(line, config);
-    g_string_append(line, " --show_progress_rate_limit=5 --verbose_failures --nosandbox_debug");
+    g_string_append(line,
+                    " --show_progress_rate_limit=5 --verbose_failures --nosandbox_debug --remote_download_outputs=all");
     if (jobs)
         g_string_append_printf(line, " --jobs=%s", jobs);
     append_cache(line, config, plan);
