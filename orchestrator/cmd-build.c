@@ -1,0 +1,365 @@
+/*
+ * cmd-build.c - `build`
+ *
+ * An element is required when it was asked for, when something required needs it at runtime, or when something that must be built needs it to build.  Only what is
+ * required is looked at.  An element is usable when it is cached and all it needs at runtime is usable; a build waits until all its build dependencies are.
+ */
+#include "build.h"
+#include "fetch.h"
+#include "scheduler.h"
+#include "session-report.h"
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Plan Plan;
+
+typedef struct {
+    Task *task;
+    gboolean required, usable, to_build;
+    guint missing_build, missing_runtime;   /* direct dependencies that are not usable yet */
+    GPtrArray *build_users, *runtime_users; /* Step *; or NULL */
+} Step;
+
+struct Plan {
+    App *app;
+    States *states;
+    Scheduler *scheduler;
+    GHashTable *steps; /* Element -> Step */
+    SluiceLease *lease;
+    SluiceStaging *staging;
+    gboolean retry_failed;
+    guint n_required;
+};
+
+static void step_free(gpointer data)
+{
+    Step *step = data;
+    g_clear_pointer(&step->build_users, g_ptr_array_unref);
+    g_clear_pointer(&step->runtime_users, g_ptr_array_unref);
+    g_free(step);
+}
+
+static Step *step_of(Plan *plan, Element *element)
+{
+    Step *step = g_hash_table_lookup(plan->steps, element);
+    if (!step) {
+        step = g_new0(Step, 1);
+        step->task = scheduler_add(plan->scheduler, element, step);
+        g_hash_table_insert(plan->steps, element, step);
+    }
+    return step;
+}
+
+/* ---- What is required, and what is usable --------------------------------------------------------------------------------- */
+
+static void add_user(GPtrArray **users, Step *user)
+{
+    if (!*users)
+        *users = g_ptr_array_new();
+    g_ptr_array_add(*users, user);
+}
+
+/* The blobs of an artifact that something will be built on must not be evicted. */
+static void keep(Plan *plan, Element *element)
+{
+    const Artifact *artifact = states_artifact(plan->states, element);
+    if (plan->lease && artifact && artifact->success)
+        (void)sluice_lease_add_tree(plan->lease, &artifact->files, NULL);
+}
+
+static void set_usable(Plan *plan, Step *first)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, first);
+    while (stack->len > 0) {
+        Step *step = g_ptr_array_steal_index_fast(stack, stack->len - 1);
+        step->usable = TRUE;
+        for (guint i = 0; step->build_users && i < step->build_users->len; i++) {
+            Step *user = step->build_users->pdata[i];
+            if (--user->missing_build == 0)
+                scheduler_wake(plan->scheduler, user->task);
+        }
+        for (guint i = 0; step->runtime_users && i < step->runtime_users->len; i++) {
+            Step *user = step->runtime_users->pdata[i];
+            if (--user->missing_runtime == 0 && !user->to_build)
+                g_ptr_array_add(stack, user);
+        }
+    }
+}
+
+/* Wires one dependency of a required step. */
+static void depend(Plan *plan, Step *step, const Dependency *dependency, GPtrArray *stack)
+{
+    Step *other = step_of(plan, dependency->element);
+    gboolean runtime = dependency->types & DEP_RUNTIME, build = step->to_build && (dependency->types & DEP_BUILD);
+    if (!runtime && !build)
+        return;
+    g_ptr_array_add(stack, other);
+    if (other->usable)
+        return;
+    if (runtime) {
+        step->missing_runtime++;
+        add_user(&other->runtime_users, step);
+    }
+    if (build) {
+        step->missing_build++;
+        add_user(&other->build_users, step);
+    }
+}
+
+static void require(Plan *plan, Element *target)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, step_of(plan, target));
+    while (stack->len > 0) {
+        Step *step = g_ptr_array_steal_index_fast(stack, stack->len - 1);
+        if (step->required)
+            continue;
+        Element *element = step->task->element;
+        step->required = TRUE;
+        step->to_build = !states_is_cached(plan->states, element);
+        plan->n_required++;
+        for (gsize i = 0; i < element->n_dependencies; i++)
+            depend(plan, step, &element->dependencies[i], stack);
+        if (!step->to_build && step->missing_runtime == 0)
+            set_usable(plan, step);
+    }
+}
+
+/* ---- Queues --------------------------------------------------------------------------------------------------------------- */
+
+static gboolean will_not_run(Plan *plan, const Step *step)
+{
+    const Artifact *artifact = states_artifact(plan->states, step->task->element);
+    return artifact && (artifact->success || !plan->retry_failed);
+}
+
+static TaskStatus fetch_status(Task *task, gpointer data)
+{
+    Plan *plan = data;
+    const Step *step = task->data;
+    if (!step->required)
+        return TASK_WAIT;
+    if (will_not_run(plan, step) || states_sources_cached(plan->states, task->element))
+        return TASK_SKIP;
+    return TASK_READY;
+}
+
+static TaskStatus build_status(Task *task, gpointer data)
+{
+    const Step *step = task->data;
+    if (!step->to_build)
+        return TASK_SKIP;
+    return step->missing_build == 0 ? TASK_READY : TASK_WAIT;
+}
+
+/* Only what is started here, in the parent, can be used by all jobs; and only when something is built it is needed. */
+static SluiceStaging *start_staging(Plan *plan)
+{
+    g_autoptr(GError) error = NULL;
+    SluiceStaging *staging = sluice_staging_start(plan->app->store, plan->app->staging_mode, &error);
+    if (!staging)
+        app_log(plan->app, EVENT_WARNING, NULL, "Elements that run commands cannot be built: %s", error->message);
+    return staging;
+}
+
+static gboolean run_fetch(JobContext *context, Element *element, const char *log_path, gpointer data, GError **error)
+{
+    const Plan *plan = data;
+    return fetch_in_job(plan->app, context, element, error);
+}
+
+static gboolean fetch_done(Task *task, const JobOutcome *outcome, gpointer data, GError **error)
+{
+    Plan *plan = data;
+    states_forget(plan->states, task->element);
+    return TRUE;
+}
+
+/* Shows a cached failure again: its log becomes this job's log, its error this job's error. */
+static gboolean replay_failure(JobContext *context, SluiceStore *store, const Artifact *artifact, GError **error)
+{
+    for (gsize i = 0; i < artifact->n_logs; i++) {
+        g_autoptr(GBytes) log = artifact_read_log(store, artifact, i, NULL);
+        gsize length = 0;
+        const char *text = log ? g_bytes_get_data(log, &length) : NULL;
+        if (text && write(context->log_fd, text, length) < 0)
+            break;
+    }
+    error_set(error, ERROR_SANDBOX, "command-failed", NULL, "%s",
+              *artifact->error ? artifact->error : "Command failed");
+    error_set_detail(error ? *error : NULL, *artifact->error_detail ? artifact->error_detail : NULL);
+    return FALSE;
+}
+
+static void report_proxy(const EventSink *events, const Element *element, const BuildReport *report)
+{
+    const SluiceEndpointStats *stats = &report->proxy;
+    if (report->proxy_used)
+        event_send(events, EVENT_INFO, NULL, element->full_name,
+                   "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+                   " misses",
+                   stats->lookups, stats->hits, stats->misses);
+}
+
+static gboolean run_build(JobContext *context, Element *element, const char *log_path, gpointer data, GError **error)
+{
+    Plan *plan = data;
+    g_autoptr(SluiceStore) store = app_open_store_in_job(plan->app, error);
+    if (!store)
+        return FALSE;
+    g_autoptr(Artifact) old = plan->retry_failed ? NULL : artifact_find(store, element, plan->app->strict, NULL);
+    if (old && !old->success)
+        return replay_failure(context, store, old, error);
+    if (old)
+        return TRUE; /* another process was faster */
+    g_autofree char *log_name = g_path_get_basename(log_path);
+    BuildContext build = {
+        .store = store,
+        .staging = plan->staging,
+        .events = context->events,
+        .cancellable = context->cancellable,
+        .log_fd = context->log_fd,
+        .log_name = log_name,
+        .strict = plan->app->strict,
+        .buildtrees = plan->app->config->buildtrees,
+    };
+    BuildReport report = {0};
+    gboolean success = build_run(element, &build, &report, error);
+    report_proxy(context->events, element, &report);
+    return success;
+}
+
+static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data, GError **error)
+{
+    Plan *plan = data;
+    Step *step = task->data;
+    states_forget(plan->states, task->element);
+    if (!outcome->success)
+        return TRUE;
+    if (!states_is_cached(plan->states, task->element)) {
+        const GError *failure = states_error(plan->states);
+        error_set(error, ERROR_ARTIFACT, NULL, NULL, "%s was built but is not in the cache%s%s",
+                  task->element->full_name, failure ? ": " : "", failure ? failure->message : "");
+        return FALSE;
+    }
+    step->to_build = FALSE;
+    keep(plan, task->element);
+    (void)sluice_store_enforce_quota(plan->app->store, NULL, NULL);
+    if (step->missing_runtime == 0)
+        set_usable(plan, step);
+    return TRUE;
+}
+
+static const Queue queues[] = {
+    {"Fetch", "fetch", RESOURCE_FETCHER, fetch_status, run_fetch, fetch_done, NULL},
+    {"Build", "build", RESOURCE_BUILDER, build_status, run_build, build_done, NULL},
+};
+
+/* ---- The session ---------------------------------------------------------------------------------------------------------- */
+
+static void discard_failures(Plan *plan, GPtrArray *elements)
+{
+    for (guint i = 0; i < elements->len; i++) {
+        Element *element = elements->pdata[i];
+        const Artifact *artifact = states_artifact(plan->states, element);
+        if (!artifact || artifact->success)
+            continue;
+        const char *const keys[] = {element->strict_key, element->weak_key};
+        for (guint j = 0; j < G_N_ELEMENTS(keys); j++) {
+            g_autofree char *name = artifact_ref_name(element, keys[j]);
+            (void)artifact_delete(plan->app->store, name, NULL);
+        }
+        g_autofree char *detail =
+            g_strdup_printf("Discarded '%s'\nbecause retrying failed builds is enabled.", element->strict_key);
+        Event event = {.type = EVENT_INFO,
+                       .action = "main",
+                       .message = "Discarded failed build",
+                       .detail = detail,
+                       .elapsed_us = -1};
+        event.element = element->full_name;
+        event.key = element->strict_key;
+        log_event(plan->app->log, &event);
+        states_forget(plan->states, element);
+    }
+}
+
+static gboolean needs_staging(Plan *plan)
+{
+    GHashTableIter iterator;
+    gpointer key, value;
+    g_hash_table_iter_init(&iterator, plan->steps);
+    while (g_hash_table_iter_next(&iterator, &key, &value)) {
+        const Element *element = key;
+        const Step *step = value;
+        if (step->required && step->to_build && (element->kind->flags & KIND_RUNS_COMMANDS) &&
+            !will_not_run(plan, step))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* In a steady order: what stands first in the pipeline is looked at first. */
+static void wake_all(Plan *plan, GPtrArray *elements)
+{
+    gboolean any = FALSE;
+    for (guint i = 0; i < elements->len; i++) {
+        const Step *step = g_hash_table_lookup(plan->steps, elements->pdata[i]);
+        if (!step || !step->required)
+            continue;
+        scheduler_wake(plan->scheduler, step->task);
+        any |= step->to_build;
+    }
+    if (!any)
+        return;
+    plan->lease = sluice_lease_new(plan->app->store, NULL);
+    for (guint i = 0; i < elements->len; i++)
+        keep(plan, elements->pdata[i]);
+    if (needs_staging(plan))
+        plan->staging = start_staging(plan);
+}
+
+static gboolean run_plan(Plan *plan, GPtrArray *wanted, GPtrArray *elements, GError **error)
+{
+    for (guint i = 0; i < wanted->len; i++)
+        require(plan, wanted->pdata[i]);
+    wake_all(plan, elements);
+    gboolean success = scheduler_run(plan->scheduler, error);
+    g_clear_pointer(&plan->lease, sluice_lease_free);
+    g_clear_pointer(&plan->staging, sluice_staging_stop);
+    return success;
+}
+
+/* `wanted`: what is asked for; `elements`: all that these can need, in staging order. */
+static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, GPtrArray *wanted, GError **error)
+{
+    g_autoptr(GPtrArray) elements = elements_scope((Element *const *)wanted->pdata, wanted->len, SCOPE_ALL);
+    if (!pipeline_check_refs(elements, error))
+        return FALSE;
+    g_autoptr(States) states = app_query(app, elements, error);
+    if (!states)
+        return FALSE;
+    Plan plan = {.app = app, .states = states};
+    plan.retry_failed = arguments_has(app->arguments, "retry-failed") || app->config->retry_failed;
+    if (plan.retry_failed)
+        discard_failures(&plan, elements);
+    session_print_heading(app, targets, elements, states);
+    g_autoptr(Scheduler) scheduler = scheduler_new(app, queues, G_N_ELEMENTS(queues), &plan);
+    g_autoptr(GHashTable) steps = g_hash_table_new_full(NULL, NULL, NULL, step_free);
+    plan.scheduler = scheduler;
+    plan.steps = steps;
+    gboolean success = app_finish(session, run_plan(&plan, wanted, elements, error));
+    scheduler_print_summary(scheduler, elements->len, plan.n_required);
+    return success;
+}
+
+int cmd_build(App *app, GError **error)
+{
+    Activity session = app_begin(app, NULL, "Build");
+    g_autoptr(GPtrArray) targets = NULL;
+    g_autoptr(GPtrArray) wanted = app_load_selection(app, app->config->dependencies, &targets, error);
+    gboolean success = wanted && build_elements(app, &session, targets, wanted, error);
+    app_finish(&session, success);
+    return success ? 0 : EXIT_REPORT;
+}

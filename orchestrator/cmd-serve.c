@@ -1,0 +1,72 @@
+/* cmd-serve.c - `serve` */
+#include "app.h"
+#include "bazel-bridge.h"
+#include <signal.h>
+#include <string.h>
+
+/* "HOST:0" gets the port that was found. */
+static void announce(const char *address, int port)
+{
+    const char *colon = strrchr(address, ':');
+    g_autofree char *line = g_str_has_prefix(address, "unix:") || !colon
+                                ? g_strdup_printf("Listening on %s\n", address)
+                                : g_strdup_printf("Listening on %.*s:%d\n", (int)(colon - address), address, port);
+    app_print(line);
+}
+
+static gboolean listen_on_all(SluiceEndpoint *endpoint, const char *const *addresses, GError **error)
+{
+    for (; *addresses; addresses++) {
+        int port = 0;
+        if (!sluice_endpoint_listen(endpoint, *addresses, &port, error)) {
+            g_prefix_error(error, "Could not listen on %s: ", *addresses);
+            return FALSE;
+        }
+        announce(*addresses, port);
+    }
+    return TRUE;
+}
+
+static void report_stats(App *app, SluiceEndpoint *endpoint)
+{
+    SluiceEndpointStats stats = {0};
+    sluice_endpoint_get_stats(endpoint, &stats);
+    app_log(app, EVENT_INFO, NULL,
+            "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+            " misses, %" G_GUINT64_FORMAT " updates",
+            stats.lookups, stats.hits, stats.misses, stats.updates);
+}
+
+/* The signals are blocked in all threads, so that one call can wait for them. */
+static gboolean serve(App *app, const sigset_t *signals, GError **error)
+{
+    g_autoptr(SluiceBridge) bridge = sluice_bridge_new(app->store, error);
+    if (!bridge)
+        return FALSE;
+    SluiceEndpointPolicy policy = {.environment = NULL, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED, .label = "serve"};
+    SluiceEndpoint *endpoint = sluice_endpoint_new(bridge, &policy, error);
+    if (!endpoint)
+        return FALSE;
+    gboolean success = listen_on_all(endpoint, arguments_list(app->arguments, "listen"), error);
+    int number;
+    if (success)
+        sigwait(signals, &number);
+    report_stats(app, endpoint);
+    sluice_endpoint_close(endpoint);
+    return success;
+}
+
+int cmd_serve(App *app, GError **error)
+{
+    if (!arguments_has(app->arguments, "listen")) {
+        g_set_error(error, USAGE_ERROR, 0, "Missing option '--listen'.");
+        return EXIT_USAGE;
+    }
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    return app_open_store(app, error) && serve(app, &signals, error) ? 0 : EXIT_REPORT;
+}

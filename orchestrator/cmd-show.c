@@ -1,0 +1,35 @@
+/* cmd-show.c - `show` */
+#include "app.h"
+#include "show-format.h"
+#include <string.h>
+#include <unistd.h>
+
+static gboolean print_elements(App *app, const char *format, GPtrArray *elements, States *states, GError **error)
+{
+    ShowOptions options = {format, app->config->key_length, app->colors && isatty(STDOUT_FILENO), states};
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (guint i = 0; i < elements->len; i++)
+        if (!show_format_element(&options, elements->pdata[i], out, error))
+            return FALSE;
+    while (out->len > 0 && out->str[out->len - 1] == '\n')
+        g_string_truncate(out, out->len - 1);
+    g_string_append_c(out, '\n');
+    app_print(out->str);
+    return TRUE;
+}
+
+int cmd_show(App *app, GError **error)
+{
+    const char *format = arguments_get(app->arguments, "format");
+    if (!format)
+        format = app->config->element_format;
+    g_autoptr(GPtrArray) elements = app_load_selection(app, "all", NULL, error);
+    if (!elements)
+        return EXIT_REPORT;
+    g_autoptr(States) states = NULL;
+    if (show_format_needs_states(format) && !(states = app_query(app, elements, error)))
+        return EXIT_REPORT;
+    if (g_strcmp0(arguments_get(app->arguments, "order"), "alpha") == 0)
+        pipeline_sort_by_name(elements);
+    return print_elements(app, format, elements, states, error) ? 0 : EXIT_REPORT;
+}

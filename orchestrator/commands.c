@@ -1,0 +1,180 @@
+/* commands.c - what can be typed */
+#include "command.h"
+
+#define DEPS_CHOICES "none|run|build|all"
+#define END_OPTIONS                                                                                                    \
+    {                                                                                                                  \
+        NULL                                                                                                           \
+    }
+
+const OptionSpec global_options[] = {
+    {"version", 0, OPTION_FLAG, FALSE, NULL, "Print the version and exit"},
+    {"help", 'h', OPTION_FLAG, FALSE, NULL, "Show this text and exit"},
+    {"config", 'c', OPTION_STRING, FALSE, "FILE", "User configuration to use"},
+    {"directory", 'C', OPTION_STRING, FALSE, "DIR", "Project directory (default: the current one)"},
+    {"option", 'o', OPTION_PAIR, TRUE, "NAME VALUE", "Set a project option"},
+    {"cache", 0, OPTION_STRING, FALSE, "DIR", "Cache to use (default: $SLUICE_CACHE, else below $XDG_CACHE_HOME)"},
+    {"builders", 0, OPTION_INT, FALSE, "N", "Elements that are built at the same time"},
+    {"fetchers", 0, OPTION_INT, FALSE, "N", "Sources that are fetched at the same time"},
+    {"pushers", 0, OPTION_INT, FALSE, "N", "Uploads at the same time"},
+    {"max-jobs", 0, OPTION_INT, FALSE, "N", "Processes in one build (0: automatic)"},
+    {"network-retries", 0, OPTION_INT, FALSE, "N", "How often to try again"},
+    {"on-error", 0, OPTION_STRING, FALSE, "continue|quit|terminate", "What to do when an element fails"},
+    {"strict", 0, OPTION_SWITCH, FALSE, NULL,
+     "Rebuild when any dependency changed (default), or only when an own input did"},
+    {"staging", 0, OPTION_STRING, FALSE, "auto|fuse|checkout", "How roots are put under sandboxes"},
+    {"default-mirror", 0, OPTION_STRING, FALSE, "NAME", "Mirror to try first"},
+    {"log-file", 0, OPTION_STRING, FALSE, "FILE", "Also write the log there"},
+    {"colors", 0, OPTION_SWITCH, FALSE, NULL, "Use colours (default: on a terminal)"},
+    {"verbose", 0, OPTION_SWITCH, FALSE, NULL, "Log every activity (default), or only failures"},
+    {"debug", 0, OPTION_SWITCH, FALSE, NULL, "Log debugging messages"},
+    {"error-lines", 0, OPTION_INT, FALSE, "N", "Lines of a log to show when an element fails"},
+    {"message-lines", 0, OPTION_INT, FALSE, "N", "Lines to show of a message"},
+    {"no-interactive", 0, OPTION_FLAG, FALSE, NULL, "Never ask anything"},
+    {"cache-buildtrees", 0, OPTION_STRING, FALSE, "always|auto|never",
+     "When to keep the build directory with an artifact"},
+    END_OPTIONS,
+};
+
+static const OptionSpec build_options[] = {
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES,
+     "Which dependencies to build, beside what is needed (default: run)"},
+    {"retry-failed", 'r', OPTION_FLAG, FALSE, NULL, "Build again what failed before"},
+    END_OPTIONS,
+};
+
+static const OptionSpec show_options[] = {
+    {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to show (default: all)"},
+    {"order", 0, OPTION_STRING, FALSE, "stage|alpha", "Staging order (default) or by name"},
+    {"format", 'f', OPTION_STRING, FALSE, "FORMAT", "Template of a line, as %{state: >12} %{full-key} %{name}"},
+    END_OPTIONS,
+};
+
+static const OptionSpec shell_options[] = {
+    {"build", 'b', OPTION_FLAG, FALSE, NULL, "The sandbox in which the element is built, with its sources"},
+    {"mount", 0, OPTION_PAIR, TRUE, "HOSTPATH PATH", "Mount a file or directory of the host"},
+    {"isolate", 0, OPTION_FLAG, FALSE, NULL, "As in a build: no network, nothing of the host"},
+    {"use-buildtree", 't', OPTION_FLAG, FALSE, NULL, "The kept build directory instead of the sources (with --build)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec fetch_options[] = {
+    {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: none)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec track_options[] = {
+    {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: none)"},
+    {"cross-junctions", 'J', OPTION_FLAG, FALSE, NULL, "Also track elements of subprojects"},
+    END_OPTIONS,
+};
+
+static const OptionSpec source_checkout_options[] = {
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty"},
+    {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: source-checkout)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec artifact_show_options[] = {
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: none)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec artifact_checkout_options[] = {
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty, over an existing file"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: run)"},
+    {"integrate", 0, OPTION_SWITCH, FALSE, NULL, "Run integration commands (default: yes)"},
+    {"hardlinks", 0, OPTION_FLAG, FALSE, NULL, "Link files to the cache: for places that nobody writes to"},
+    {"tar", 0, OPTION_STRING, FALSE, "FILE", "Write an archive instead of a directory; - is standard output"},
+    {"compression", 0, OPTION_STRING, FALSE, "gz|xz|bz2", "Of the archive (default: from the name of FILE)"},
+    {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: the element's name)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec artifact_log_options[] = {
+    {"out", 0, OPTION_STRING, FALSE, "DIR", "Write each log into a file there"},
+    END_OPTIONS,
+};
+
+static const OptionSpec artifact_list_options[] = {
+    {"long", 'l', OPTION_FLAG, FALSE, NULL, "With type, size and mode"},
+    END_OPTIONS,
+};
+
+static const OptionSpec cache_info_options[] = {
+    {"json", 0, OPTION_FLAG, FALSE, NULL, "As one JSON object"},
+    END_OPTIONS,
+};
+
+static const OptionSpec cache_fsck_options[] = {
+    {"repair", 0, OPTION_SWITCH, FALSE, NULL, "Remove what is damaged (default: yes)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec cache_gc_options[] = {
+    {"size", 0, OPTION_STRING, FALSE, "SIZE",
+     "Evict until at most this much remains: bytes, K, M, G, T or % of the disk"},
+    {"all", 0, OPTION_FLAG, FALSE, NULL, "Evict all that is not in use"},
+    {"quota", 0, OPTION_STRING, FALSE, "SIZE", "Remember this as the quota of the cache; infinity for none"},
+    END_OPTIONS,
+};
+
+static const OptionSpec serve_options[] = {
+    {"listen", 0, OPTION_STRING, TRUE, "ADDRESS", "unix:PATH or HOST:PORT (port 0: any)"},
+    END_OPTIONS,
+};
+
+static const OptionSpec no_options[] = {END_OPTIONS};
+
+#define ANY G_MAXUINT
+
+const Command commands[] = {
+    {"artifact checkout", "[TARGET]", WORDS_ARTIFACTS, 1, FALSE, "Write an artifact's files to a directory or archive",
+     NULL, artifact_checkout_options, cmd_artifact_checkout},
+    {"artifact delete", "[ARTIFACTS]...", WORDS_ARTIFACTS, ANY, FALSE, "Remove artifacts from the cache", NULL,
+     artifact_show_options, cmd_artifact_delete},
+    {"artifact list-contents", "[ARTIFACTS]...", WORDS_ARTIFACTS, ANY, FALSE, "List the files of artifacts", NULL,
+     artifact_list_options, cmd_artifact_list_contents},
+    {"artifact log", "[ARTIFACTS]...", WORDS_ARTIFACTS, ANY, FALSE, "Show the build logs of artifacts", NULL,
+     artifact_log_options, cmd_artifact_log},
+    {"artifact show", "[ARTIFACTS]...", WORDS_ARTIFACTS, ANY, FALSE, "Show whether artifacts are cached", NULL,
+     artifact_show_options, cmd_artifact_show},
+    {"build", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Build elements",
+     "Builds the elements with all they need, and fetches what is missing before.  Without elements: the default "
+     "targets of the\n"
+     "project.  What is cached is not built again; a failure that is cached is shown again, unless --retry-failed is "
+     "given.",
+     build_options, cmd_build},
+    {"cache fsck", "", WORDS_NONE, 0, FALSE, "Read and check every blob of the cache", NULL, cache_fsck_options,
+     cmd_cache_fsck},
+    {"cache gc", "", WORDS_NONE, 0, FALSE, "Remove rubbish, and what was not used for the longest time",
+     "Without options: what processes that died left behind, and what exceeds the quota.", cache_gc_options,
+     cmd_cache_gc},
+    {"cache info", "", WORDS_NONE, 0, FALSE, "Show what the cache holds", NULL, cache_info_options, cmd_cache_info},
+    {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
+    {"serve", "", WORDS_NONE, 0, FALSE, "Offer the cache to Remote Execution API clients",
+     "Serves Capabilities, CAS, ByteStream and ActionCache until SIGINT or SIGTERM.  Prints \"Listening on ADDRESS\" "
+     "for each\n"
+     "address when it is ready.",
+     serve_options, cmd_serve},
+    {"shell", "[ELEMENT] [-- COMMAND...]", WORDS_ELEMENTS, 1, TRUE, "Run a command in an element's sandbox",
+     "Without --build, the root is what the element needs at runtime.  The exit status is that of the command.",
+     shell_options, cmd_shell},
+    {"show", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Show elements, their keys and states",
+     "FORMAT has %{TOKEN} or %{TOKEN:SPEC}; SPEC is [[fill]align][width][.precision] with align one of < > ^.  Tokens: "
+     "name, kind,\n"
+     "description, key, full-key, state, config, vars, env, public, workspaced, workspace-dirs, deps, build-deps, "
+     "runtime-deps,\n"
+     "source-info, artifact-cas-digest.",
+     show_options, cmd_show},
+    {"source checkout", "[ELEMENT]", WORDS_ELEMENTS, 1, FALSE, "Write an element's sources to a directory", NULL,
+     source_checkout_options, cmd_source_checkout},
+    {"source fetch", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Fetch sources", NULL, fetch_options,
+     cmd_source_fetch},
+    {"source track", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE,
+     "Find the newest version of sources and write it down", NULL, track_options, cmd_source_track},
+    {NULL},
+};

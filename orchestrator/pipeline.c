@@ -1,0 +1,211 @@
+/* pipeline.c - selection and states of elements */
+#include "pipeline.h"
+#include <string.h>
+
+static const char *const deps_names[] = {"none", "run", "build", "all"};
+
+DepsSelection deps_selection_parse(const char *text)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(deps_names); i++)
+        if (strcmp(text, deps_names[i]) == 0)
+            return i;
+    return DEPS_NONE;
+}
+
+GPtrArray *pipeline_select(GPtrArray *targets, DepsSelection deps)
+{
+    static const Scope scopes[] = {[DEPS_RUN] = SCOPE_RUN, [DEPS_BUILD] = SCOPE_BUILD, [DEPS_ALL] = SCOPE_ALL};
+    if (deps == DEPS_NONE)
+        return g_ptr_array_copy(targets, NULL, NULL);
+    return elements_scope((Element *const *)targets->pdata, targets->len, scopes[deps]);
+}
+
+/* Adds to `reached` what can be reached from `start` without entering `barrier`. */
+static void reach(Element *start, GHashTable *barrier, GHashTable *reached)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, start);
+    while (stack->len > 0) {
+        Element *element = g_ptr_array_steal_index_fast(stack, stack->len - 1);
+        if (g_hash_table_contains(barrier, element) || !g_hash_table_add(reached, element))
+            continue;
+        for (gsize i = 0; i < element->n_dependencies; i++)
+            g_ptr_array_add(stack, element->dependencies[i].element);
+    }
+}
+
+GPtrArray *pipeline_except(GPtrArray *elements, GPtrArray *targets, GPtrArray *excepted)
+{
+    g_autoptr(GHashTable) barrier = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) reached = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; i < excepted->len; i++)
+        g_hash_table_add(barrier, excepted->pdata[i]);
+    for (guint i = 0; i < targets->len; i++)
+        reach(targets->pdata[i], barrier, reached);
+    GPtrArray *kept = g_ptr_array_new();
+    for (guint i = 0; i < elements->len; i++)
+        if (g_hash_table_contains(reached, elements->pdata[i]))
+            g_ptr_array_add(kept, elements->pdata[i]);
+    return kept;
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(Element *const *)a)->full_name, (*(Element *const *)b)->full_name);
+}
+
+void pipeline_sort_by_name(GPtrArray *elements)
+{
+    g_ptr_array_sort(elements, compare_names);
+}
+
+/* ---- States --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Artifact *artifact;
+    gboolean artifact_known, sources_known, sources_cached;
+} Known;
+
+struct States {
+    SluiceStore *store;
+    gboolean strict;
+    GHashTable *known; /* Element -> Known */
+    GError *error;
+};
+
+static void known_free(gpointer data)
+{
+    Known *known = data;
+    g_clear_pointer(&known->artifact, artifact_free);
+    g_free(known);
+}
+
+States *states_new(SluiceStore *store, gboolean strict)
+{
+    States *states = g_new0(States, 1);
+    states->store = store;
+    states->strict = strict;
+    states->known = g_hash_table_new_full(NULL, NULL, NULL, known_free);
+    return states;
+}
+
+void states_free(States *states)
+{
+    g_hash_table_unref(states->known);
+    g_clear_error(&states->error);
+    g_free(states);
+}
+
+static Known *known_of(States *states, Element *element)
+{
+    Known *known = g_hash_table_lookup(states->known, element);
+    if (!known) {
+        known = g_new0(Known, 1);
+        g_hash_table_insert(states->known, element, known);
+    }
+    return known;
+}
+
+const Artifact *states_artifact(States *states, Element *element)
+{
+    Known *known = known_of(states, element);
+    if (!known->artifact_known) {
+        known->artifact_known = TRUE;
+        if (element->strict_key[0] && !(element->kind->flags & KIND_NOT_BUILDABLE))
+            known->artifact =
+                artifact_find(states->store, element, states->strict, states->error ? NULL : &states->error);
+    }
+    return known->artifact;
+}
+
+gboolean states_is_cached(States *states, Element *element)
+{
+    const Artifact *artifact = states_artifact(states, element);
+    return artifact && artifact->success;
+}
+
+gboolean states_sources_cached(States *states, Element *element)
+{
+    Known *known = known_of(states, element);
+    if (!known->sources_known) {
+        known->sources_known = known->sources_cached = TRUE;
+        for (gsize i = 0; i < element->n_sources && known->sources_cached; i++)
+            known->sources_cached = source_is_cached(element->sources[i], states->store);
+    }
+    return known->sources_cached;
+}
+
+void states_forget(States *states, Element *element)
+{
+    g_hash_table_remove(states->known, element);
+}
+
+const GError *states_error(const States *states)
+{
+    return states->error;
+}
+
+gboolean element_has_refs(const Element *element)
+{
+    for (gsize i = 0; i < element->n_sources; i++)
+        if (element->sources[i]->kind->has_ref && !element->sources[i]->ref)
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean dependencies_cached(States *states, Element *element)
+{
+    g_autoptr(GPtrArray) scope = element_scope(element, SCOPE_BUILD);
+    for (guint i = 0; i < scope->len; i++)
+        if (!states_is_cached(states, scope->pdata[i]))
+            return FALSE;
+    return TRUE;
+}
+
+ElementState states_get(States *states, Element *element)
+{
+    if (strcmp(element->kind_name, "junction") == 0)
+        return STATE_JUNCTION;
+    if (!element_has_refs(element) || !element->strict_key[0])
+        return STATE_NO_REFERENCE;
+    const Artifact *artifact = states_artifact(states, element);
+    if (artifact)
+        return artifact->success ? STATE_CACHED : STATE_FAILED;
+    if (!states_sources_cached(states, element))
+        return STATE_FETCH_NEEDED;
+    return dependencies_cached(states, element) ? STATE_BUILDABLE : STATE_WAITING;
+}
+
+const char *element_state_name(ElementState state)
+{
+    static const char *const names[] = {"no reference", "junction",  "failed", "cached",
+                                        "fetch needed", "buildable", "waiting"};
+    return names[state];
+}
+
+gboolean pipeline_check_refs(GPtrArray *elements, GError **error)
+{
+    g_autoptr(GString) detail = g_string_new(NULL);
+    for (guint i = 0; i < elements->len; i++) {
+        const Element *element = elements->pdata[i];
+        if (element_has_refs(element))
+            continue;
+        g_string_append_printf(detail, "\n  Element: %s is inconsistent\n", element->full_name);
+        for (gsize j = 0; j < element->n_sources; j++) {
+            const Source *source = element->sources[j];
+            if (source->kind->has_ref && !source->ref)
+                g_string_append_printf(detail, "    %s source at %s [line %d column %d] is missing ref\n",
+                                       source->kind->name,
+                                       source->where.file ? source->where.file->name : element->name,
+                                       source->where.line, source->where.column);
+        }
+    }
+    if (detail->len == 0)
+        return TRUE;
+    g_autofree char *text = g_strdup_printf("Exact versions are missing for the following elements:\n%s\n"
+                                            "Try tracking these elements first with `sluice source track`",
+                                            detail->str);
+    error_set(error, ERROR_PIPELINE, "inconsistent-pipeline", NULL, "Inconsistent pipeline");
+    error_set_detail(error ? *error : NULL, text);
+    return FALSE;
+}

@@ -1,0 +1,20 @@
+/*
+ * show-format.h - `%{token:format}` templates of `show`, with the format mini-language of Python's str.format for strings.
+ */
+#pragma once
+
+#include "pipeline.h"
+
+typedef struct {
+    const char *format;
+    guint key_length;
+    gboolean colors;
+    States *states; /* NULL if the format needs none */
+} ShowOptions;
+
+/* The store must be asked for this format. */
+gboolean show_format_needs_states(const char *format);
+/* Appends the line of one element, with a newline.  A bad format specification is APP. */
+gboolean show_format_element(const ShowOptions *options, Element *element, GString *out, GError **error);
+/* Applies "[[fill]align][width][.precision][s]" to text; NULL with error for anything else.  Free with g_free. */
+char *format_string(const char *text, const char *specification, GError **error);
