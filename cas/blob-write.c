@@ -118,7 +118,8 @@ static void drop_unrecorded(CasIndex *index, const CasPending *pending, gsize co
         cas_unlink_unreferenced(index, hashes, NULL, NULL);
 }
 
-static gboolean insert_all(CasIndex *index, CasPending *pending, gsize count, GError **error)
+static gboolean insert_all(CasIndex *index, CasPending *pending, gsize count, CasExtraFunc extra, gpointer data,
+                           GError **error)
 {
     g_auto(CasTxn) txn = {0};
     if (!cas_txn_write(index, &txn, error))
@@ -126,12 +127,16 @@ static gboolean insert_all(CasIndex *index, CasPending *pending, gsize count, GE
     for (gsize i = 0; i < count; i++)
         if (!cas_insert_pending(&txn, &pending[i], error))
             return FALSE;
+    int code = extra != NULL ? extra(&txn, data) : 0;
+    if (code != 0)
+        return cas_error_mdb(index, error, code, "cannot write to the index");
     return cas_txn_commit(&txn, error);
 }
 
-gboolean cas_commit_pending(CasIndex *index, CasPending *pending, gsize count, GError **error)
+gboolean cas_commit_pending(CasIndex *index, CasPending *pending, gsize count, CasExtraFunc extra, gpointer data,
+                            GError **error)
 {
-    gboolean ok = insert_all(index, pending, count, error);
+    gboolean ok = insert_all(index, pending, count, extra, data, error);
     cas_discard_pending(index, pending, count);
     if (!ok)
         drop_unrecorded(index, pending, count);
@@ -202,8 +207,7 @@ static gboolean check_expected(const SluiceDigest *expected, const SluiceDigest 
                      sluice_digest_string(actual, found), sluice_digest_string(expected, wanted));
 }
 
-/* Already there: counts as use. */
-static gboolean is_known(CasIndex *index, const SluiceDigest *digest)
+gboolean cas_blob_is_known(CasIndex *index, const SluiceDigest *digest)
 {
     CasBlobRecord record;
     CasTxn txn;
@@ -227,7 +231,7 @@ static gboolean is_known(CasIndex *index, const SluiceDigest *digest)
     return known;
 }
 
-static gboolean write_temporary(CasIndex *index, const void *data, gsize length, CasPending *pending, GError **error)
+gboolean cas_write_temporary(CasIndex *index, const void *data, gsize length, CasPending *pending, GError **error)
 {
     int fd = cas_open_temporary(index, pending->executable, &pending->temporary, error);
     if (fd < 0)
@@ -256,13 +260,13 @@ gboolean sluice_store_put(SluiceStore *store, const void *data, gsize length, co
         return FALSE;
     if (out != NULL)
         *out = pending.digest;
-    if (is_known(index, &pending.digest))
-        return TRUE;
+    if (cas_blob_is_known(index, &pending.digest))
+        return cas_touch_flush(index, error); /* what is acknowledged must look used to gc */
     if (length <= CAS_INLINE_MAX)
         pending.data = data;
-    else if (!write_temporary(index, data, length, &pending, error))
+    else if (!cas_write_temporary(index, data, length, &pending, error))
         return FALSE;
-    return cas_commit_pending(index, &pending, 1, error);
+    return cas_commit_pending(index, &pending, 1, NULL, NULL, error);
 }
 
 static gboolean put_batch(CasIndex *index, GBytes *const *blobs, gsize count, const SluiceDigest *digests,
@@ -274,20 +278,20 @@ static gboolean put_batch(CasIndex *index, GBytes *const *blobs, gsize count, co
     for (gsize i = 0; i < count && ok; i++) {
         gsize length;
         const void *data = g_bytes_get_data(blobs[i], &length);
-        if (is_known(index, &digests[i]))
+        if (cas_blob_is_known(index, &digests[i]))
             continue;
         pending[used].digest = digests[i];
         if (length <= CAS_INLINE_MAX)
             pending[used].data = data;
         else
-            ok = write_temporary(index, data, length, &pending[used], error);
+            ok = cas_write_temporary(index, data, length, &pending[used], error);
         used += ok;
     }
     if (!ok) {
         cas_discard_pending(index, pending, used);
         return FALSE;
     }
-    return used == 0 || cas_commit_pending(index, pending, used, error);
+    return used == 0 || cas_commit_pending(index, pending, used, NULL, NULL, error);
 }
 
 gboolean sluice_store_put_many(SluiceStore *store, GBytes *const *blobs, gsize count, SluiceDigest *digests,
@@ -306,7 +310,7 @@ gboolean sluice_store_put_many(SluiceStore *store, GBytes *const *blobs, gsize c
         start = i + 1;
         bytes = 0;
     }
-    return TRUE;
+    return cas_touch_flush(store->index, error);
 }
 
 gboolean sluice_store_put_fd(SluiceStore *store, int fd, const SluiceDigest *expected, SluiceDigest *out,
@@ -417,12 +421,12 @@ gboolean sluice_blob_writer_commit(SluiceBlobWriter *writer, SluiceDigest *out, 
         return FALSE;
     if (out != NULL)
         *out = pending.digest;
-    if (is_known(writer->store->index, &pending.digest))
-        return TRUE;
+    if (cas_blob_is_known(writer->store->index, &pending.digest))
+        return cas_touch_flush(writer->store->index, error);
     pending.temporary = g_steal_pointer(&writer->temporary);
     if (pending.temporary == NULL)
         pending.data = writer->start->data;
-    return cas_commit_pending(writer->store->index, &pending, 1, error);
+    return cas_commit_pending(writer->store->index, &pending, 1, NULL, NULL, error);
 }
 
 void sluice_blob_writer_free(SluiceBlobWriter *writer)

@@ -192,6 +192,15 @@ static GBytes *read_file_blob(int fd, const SluiceDigest *digest, GError **error
     return NULL;
 }
 
+GBytes *cas_read_object(CasIndex *index, const SluiceDigest *digest, uint32_t flags)
+{
+    int fd = cas_open_object(index, digest, flags);
+    GBytes *bytes = fd >= 0 ? read_file_blob(fd, digest, NULL) : NULL;
+    if (fd >= 0)
+        close(fd);
+    return bytes;
+}
+
 GBytes *sluice_store_read(SluiceStore *store, const SluiceDigest *digest, GError **error)
 {
     Found found;

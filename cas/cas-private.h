@@ -36,6 +36,8 @@ G_BEGIN_DECLS
 #define CAS_HIGH_WATERMARK 95 /* percent of the quota */
 #define CAS_LOW_WATERMARK  80
 
+#define CAS_STAT_MAX_AGE (30 * 24 * 3600) /* seconds after which a file that was not seen again is forgotten */
+
 #define CAS_REF_VALUE_MAX   (64 * 1024)
 #define CAS_REF_NAME_MAX    4096
 #define CAS_REF_DIGESTS_MAX 1000000
@@ -198,8 +200,14 @@ typedef struct {
     char *temporary;     /* relative to root_fd; consumed (renamed or removed) and freed */
     gboolean executable; /* variant of the file */
 } CasPending;
-/* All or nothing, in one transaction.  Temporaries are gone afterwards in either case. */
-gboolean cas_commit_pending(CasIndex *index, CasPending *pending, gsize count, GError **error);
+/* All or nothing, in one transaction, with what `extra` (NULL allowed; gives an LMDB code) adds to it.  Temporaries are gone afterwards
+ * in either case. */
+typedef int (*CasExtraFunc)(CasTxn *txn, gpointer data);
+gboolean cas_commit_pending(CasIndex *index, CasPending *pending, gsize count, CasExtraFunc extra, gpointer data,
+                            GError **error);
+/* Is it there already?  Counts as use; cas_touch_flush before this is told to anybody. */
+gboolean cas_blob_is_known(CasIndex *index, const SluiceDigest *digest);
+gboolean cas_write_temporary(CasIndex *index, const void *data, gsize length, CasPending *pending, GError **error);
 gboolean cas_insert_pending(CasTxn *txn, CasPending *pending, GError **error);
 void cas_discard_pending(CasIndex *index, CasPending *pending, gsize count);
 /* Creates a temporary file of the right mode; *name is relative to root_fd. */
@@ -218,6 +226,8 @@ gboolean cas_copy_fd(int from, int to, int64_t size);
 void cas_forget_damaged(CasIndex *index, const SluiceDigest *digest);
 /* Opens one variant of a file blob; -1 with errno. */
 int cas_open_object(CasIndex *index, const SluiceDigest *digest, uint32_t flags);
+/* The bytes of a file blob; NULL if it cannot be read. */
+GBytes *cas_read_object(CasIndex *index, const SluiceDigest *digest, uint32_t flags);
 /* Makes sure that the variant exists for hard links, and writes its name.  FALSE without error: not possible here (inline). */
 gboolean cas_object_variant(CasIndex *index, const SluiceDigest *digest, gboolean executable,
                             char out[CAS_OBJECT_NAME_MAX], GError **error);
@@ -284,6 +294,8 @@ struct CasObject {
     gboolean executable;
     char name[CAS_OBJECT_NAME_MAX];
 };
+/* Removes files that have no record. */
+gboolean cas_sweep_objects(CasIndex *index, SluiceGcStats *stats, GError **error);
 /* An array of CasObject.  Names that are none of ours are left alone. */
 GArray *cas_list_objects(CasIndex *index, GError **error);
 

@@ -154,7 +154,8 @@ typedef struct {
 } SluiceFsckStats;
 typedef void (*SluiceProgressFunc)(uint64_t done, uint64_t total, gpointer data);
 typedef void (*SluiceFsckFunc)(const char *problem, gpointer data);
-/* Reads and hashes every blob; damaged ones are removed when `repair`.  TRUE if it could be carried out. */
+/* Reads and hashes every blob; damaged ones (and results and refs that name absent ones) are removed when `repair`.  TRUE if it could
+ * be carried out.  The callbacks are called from other threads, but never two at a time. */
 gboolean sluice_store_fsck(SluiceStore *store, gboolean repair, SluiceFsckFunc report, SluiceProgressFunc progress,
                            gpointer data, SluiceFsckStats *stats, GError **error);
 

@@ -105,7 +105,7 @@ static gboolean make_variant(CasIndex *index, const SluiceDigest *digest, int fr
         code = errno;
     }
     if (ok)
-        return cas_commit_pending(index, &pending, 1, error);
+        return cas_commit_pending(index, &pending, 1, NULL, NULL, error);
     cas_discard_pending(index, &pending, 1);
     return cas_error_errno(error, code, "%s: cannot copy a blob", index->path);
 }
