@@ -49,3 +49,9 @@ static inline gboolean sluice_span_is(SluiceSpan span, const char *text, gsize l
 {
     return span.length == length && (length == 0 || memcmp(span.data, text, length) == 0);
 }
+
+/* Its text; "" for an absent field. */
+static inline char *sluice_span_dup(SluiceSpan span)
+{
+    return g_strndup(span.data != NULL ? (const char *)span.data : "", span.length);
+}

@@ -53,7 +53,7 @@ gboolean sluice_output_directory_decode(SluiceSpan bytes, SluiceOutputDirectory 
 
 static gboolean refuse(GError **error, SluiceSpan path, const char *what)
 {
-    g_autofree char *text = g_strndup((const char *)path.data, path.length);
+    g_autofree char *text = sluice_span_dup(path);
     g_set_error(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "output \"%s\" %s", text, what);
     return FALSE;
 }

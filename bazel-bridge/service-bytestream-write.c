@@ -24,7 +24,7 @@ typedef struct {
 
 gboolean sluice_bytestream_parse_name(SluiceSpan text, SluiceResourceName *out, GError **error)
 {
-    g_autofree char *name = g_strndup((const char *)text.data, text.length);
+    g_autofree char *name = sluice_span_dup(text);
     if (!sluice_resource_name_parse(name, out, error))
         return FALSE;
     out->instance = out->uuid = NULL; /* they pointed into the copy, and nobody needs them here */
@@ -123,7 +123,7 @@ static gboolean start_upload(SluiceCall *call, const Piece *piece)
         answer(call, name.digest.size, FALSE);
         return FALSE;
     }
-    upload->name = g_strndup((const char *)piece->resource_name.data, piece->resource_name.length);
+    upload->name = sluice_span_dup(piece->resource_name);
     upload->digest = name.digest;
     upload->writer = sluice_blob_writer_new(sluice_call_get_store(call), &name.digest, &error);
     if (upload->writer == NULL)

@@ -139,7 +139,7 @@ static gboolean check_request(Walk *walk)
         return walk_error(walk, SLUICE_PROTO_ERROR_WIRE, "a page cannot have a negative size");
     if (walk->page_token.length == 0)
         return TRUE;
-    g_autofree char *token = g_strndup((const char *)walk->page_token.data, walk->page_token.length);
+    g_autofree char *token = sluice_span_dup(walk->page_token);
     if (!g_ascii_string_to_unsigned(token, 10, 0, SLUICE_LIMIT_TREE_DIRECTORIES, &walk->skip, NULL))
         return walk_error(walk, SLUICE_PROTO_ERROR_WIRE, "this page token is not ours");
     return TRUE;
