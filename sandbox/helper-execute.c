@@ -1,0 +1,295 @@
+#include "helper-execute.h"
+#include "channel.h"
+#include "helper-mount.h"
+#include "helper-namespaces.h"
+#include "sandbox-limits.h"
+#include "sandbox-spawn.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gboolean bad_value(const SandboxOp *op, GError **error)
+{
+    return sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "plan: %s cannot be '%s'", sandbox_op_name(op->type),
+                         op->args[0]);
+}
+
+static void add_options(HelperRun *run, const char *first, ...)
+{
+    va_list args;
+    va_start(args, first);
+    for (const char *option = first; option != NULL; option = va_arg(args, const char *))
+        g_ptr_array_add(run->options, g_strdup(option));
+    va_end(args);
+}
+
+gboolean helper_run_is_covered(const HelperRun *run, const char *path)
+{
+    for (guint i = 0; i < run->covered->len; i++) {
+        const char *covered = run->covered->pdata[i];
+        gsize length = strlen(covered);
+        if (strncmp(path, covered, length) == 0 && (path[length] == '\0' || path[length] == '/'))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void cover(HelperRun *run, const char *path)
+{
+    g_ptr_array_add(run->covered, g_strdup(path));
+}
+
+/* ---- This process ---- */
+
+static gboolean do_namespaces(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    if (g_str_equal(op->args[0], "new"))
+        return helper_new_user_namespace(error);
+    if (g_str_equal(op->args[0], "join"))
+        return helper_join_namespaces(HELPER_FD_USER_NS, HELPER_FD_MOUNT_NS, error);
+    return bad_value(op, error);
+}
+
+static gboolean do_network(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    if (g_str_equal(op->args[0], "none"))
+        return helper_new_network(error);
+    return g_str_equal(op->args[0], "host") || bad_value(op, error);
+}
+
+/* The caller has its listeners, and somebody behind them, before anything runs. */
+static gboolean await_go(GError **error)
+{
+    SandboxMessage message = {.n_fds = 0};
+    if (!sandbox_channel_send(HELPER_FD_CONTROL, "listening", NULL, NULL, 0, error))
+        return FALSE;
+    if (!sandbox_channel_receive(HELPER_FD_CONTROL, &message, error) || !g_str_equal(message.word, "go"))
+        return sandbox_error(error, SLUICE_SANDBOX_ERROR_CANCELLED, "cancelled before it began");
+    return TRUE;
+}
+
+static gboolean do_listen(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    guint64 port = 0;
+    int fds[SANDBOX_LISTENERS_MAX];
+    if (!g_ascii_string_to_unsigned(op->args[0], 10, 1, G_MAXUINT16, &port, NULL))
+        return bad_value(op, error);
+    unsigned count = helper_listen((guint16)port, fds, error);
+    gboolean ok = count > 0;
+    for (unsigned i = 0; i < count; i++) {
+        ok = ok && sandbox_channel_send(HELPER_FD_CONTROL, "listener", NULL, &fds[i], 1, error);
+        close(fds[i]);
+    }
+    return ok && await_go(error);
+}
+
+/* ---- The root ---- */
+
+static gboolean do_work(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    static const char *const folders[] = {"upper", "lower", "root"};
+    if (chdir(op->args[0]) != 0)
+        return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot enter %s", op->args[0]);
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        if (mkdir(folders[i], 0755) != 0 && errno != EEXIST)
+            return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot make %s/%s", op->args[0],
+                                       folders[i]);
+    }
+    run->work = op->args[0];
+    return TRUE;
+}
+
+static gboolean do_lower(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    return helper_mount_lower(op->args[0], error);
+}
+
+static gboolean do_overlay(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    if (!helper_mount_overlay(op->args[0], error))
+        return FALSE;
+    run->mounted = TRUE;
+    return helper_root_open(&run->root, "root", error);
+}
+
+static gboolean do_root(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    gboolean read_only = g_str_equal(op->args[0], "read-only");
+    if (run->root.place == NULL || (!read_only && !g_str_equal(op->args[0], "writable")))
+        return bad_value(op, error);
+    add_options(run, read_only ? "--ro-bind" : "--bind", run->root.place, "/", NULL);
+    return TRUE;
+}
+
+/* ---- Over the root ---- */
+
+/* A place inside to mount something on.  What lies on something else that is mounted is made there by bubblewrap. */
+static char *mount_point(HelperRun *run, const char *path, gboolean file, gboolean transient, GError **error)
+{
+    if (helper_run_is_covered(run, path))
+        return g_strdup(path);
+    return helper_root_ensure(&run->root, path, file, transient, error);
+}
+
+static gboolean mount_special(HelperRun *run, const char *option, const char *path, GError **error)
+{
+    g_autofree char *inside = mount_point(run, path, FALSE, TRUE, error);
+    if (inside == NULL)
+        return FALSE;
+    add_options(run, option, inside, NULL);
+    cover(run, inside);
+    if (!g_str_equal(inside, path))
+        cover(run, path);
+    return TRUE;
+}
+
+static gboolean do_dev(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    return mount_special(run, "--dev", op->args[0], error);
+}
+
+static gboolean do_proc(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    return mount_special(run, "--proc", op->args[0], error);
+}
+
+static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    add_options(run, "--perms", "1777", NULL);
+    return mount_special(run, "--tmpfs", op->args[0], error);
+}
+
+static gboolean do_writable(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    g_autofree char *inside = helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error);
+    if (inside == NULL)
+        return FALSE;
+    g_autofree char *source = g_strconcat(run->root.place, inside, NULL);
+    add_options(run, "--bind", source, helper_run_is_covered(run, op->args[0]) ? op->args[0] : inside, NULL);
+    return TRUE;
+}
+
+static gboolean do_bind(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    struct stat status;
+    if (stat(op->args[0], &status) != 0)
+        return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot bind %s", op->args[0]);
+    g_autofree char *inside = mount_point(run, op->args[1], !S_ISDIR(status.st_mode), TRUE, error);
+    if (inside == NULL)
+        return FALSE;
+    add_options(run, g_str_equal(op->args[2], "read-only") ? "--ro-bind" : "--bind", op->args[0], inside, NULL);
+    cover(run, inside);
+    return TRUE;
+}
+
+static gboolean do_directory(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    run->directory = op->args[0];
+    if (helper_run_is_covered(run, op->args[0])) {
+        add_options(run, "--dir", op->args[0], "--chdir", op->args[0], NULL);
+        return TRUE;
+    }
+    g_autofree char *inside = helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error);
+    if (inside != NULL)
+        add_options(run, "--chdir", op->args[0], NULL);
+    return inside != NULL;
+}
+
+/* ---- Who runs what ---- */
+
+static gboolean do_identity(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    add_options(run, "--unshare-user", "--uid", op->args[0], "--gid", op->args[1], "--unshare-ipc", "--unshare-pid",
+                "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL", "--die-with-parent", NULL);
+    return TRUE;
+}
+
+static gboolean do_hostname(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    add_options(run, "--hostname", op->args[0], NULL);
+    return TRUE;
+}
+
+static gboolean do_session(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    if (g_str_equal(op->args[0], "new"))
+        add_options(run, "--new-session", NULL);
+    return TRUE;
+}
+
+static gboolean do_environment(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    add_options(run, "--clearenv", NULL);
+    for (char **variable = op->args; *variable != NULL; variable++) {
+        const char *value = strchr(*variable, '=');
+        if (value == NULL)
+            return bad_value(op, error);
+        g_autofree char *name = g_strndup(*variable, (gsize)(value - *variable));
+        add_options(run, "--setenv", name, value + 1, NULL);
+        g_ptr_array_add(run->environment, *variable);
+    }
+    return TRUE;
+}
+
+static gboolean do_launch(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    run->launch = op->args;
+    if (run->options->len > SANDBOX_LAUNCH_ARGS_MAX)
+        return sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP,
+                             "too many environment variables and mounts for one command (%u options of at most %u)",
+                             run->options->len, SANDBOX_LAUNCH_ARGS_MAX);
+    return TRUE;
+}
+
+typedef gboolean (*OpFunc)(HelperRun *run, const SandboxOp *op, GError **error);
+
+static const OpFunc handlers[SANDBOX_N_OPS] = {
+    [SANDBOX_OP_NAMESPACES] = do_namespaces,
+    [SANDBOX_OP_NETWORK] = do_network,
+    [SANDBOX_OP_LISTEN] = do_listen,
+    [SANDBOX_OP_WORK] = do_work,
+    [SANDBOX_OP_LOWER] = do_lower,
+    [SANDBOX_OP_OVERLAY] = do_overlay,
+    [SANDBOX_OP_ROOT] = do_root,
+    [SANDBOX_OP_DEV] = do_dev,
+    [SANDBOX_OP_PROC] = do_proc,
+    [SANDBOX_OP_TMPFS] = do_tmpfs,
+    [SANDBOX_OP_WRITABLE] = do_writable,
+    [SANDBOX_OP_BIND] = do_bind,
+    [SANDBOX_OP_DIRECTORY] = do_directory,
+    [SANDBOX_OP_IDENTITY] = do_identity,
+    [SANDBOX_OP_HOSTNAME] = do_hostname,
+    [SANDBOX_OP_SESSION] = do_session,
+    [SANDBOX_OP_ENVIRONMENT] = do_environment,
+    [SANDBOX_OP_LAUNCH] = do_launch,
+};
+
+void helper_run_init(HelperRun *run)
+{
+    *run = (HelperRun){.root = {.fd = -1},
+                       .options = g_ptr_array_new_with_free_func(g_free),
+                       .covered = g_ptr_array_new_with_free_func(g_free),
+                       .environment = g_ptr_array_new()};
+}
+
+void helper_run_clear(HelperRun *run)
+{
+    helper_root_clear(&run->root);
+    g_ptr_array_unref(run->options);
+    g_ptr_array_unref(run->covered);
+    g_ptr_array_unref(run->environment);
+}
+
+gboolean helper_run_execute(HelperRun *run, const SandboxPlan *plan, GError **error)
+{
+    for (guint i = 0; i < plan->ops->len; i++) {
+        const SandboxOp *op = plan->ops->pdata[i];
+        if (!handlers[op->type](run, op, error))
+            return FALSE;
+    }
+    return run->launch != NULL || sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "plan: nothing to launch");
+}

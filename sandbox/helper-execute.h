@@ -1,0 +1,26 @@
+/*
+ * helper-execute.h - carries out a plan up to the point where bubblewrap can be started.
+ *
+ * Operations up to `root` act on this process and its namespaces; the later ones prepare the root and collect bubblewrap's options.
+ */
+#pragma once
+
+#include "helper-root.h"
+#include "plan.h"
+
+typedef struct {
+    HelperRoot root;
+    gboolean mounted;
+    GPtrArray *options;     /* of bubblewrap, in order */
+    GPtrArray *covered;     /* paths inside that something is mounted on, other than the root */
+    GPtrArray *environment; /* NAME=VALUE; borrowed from the plan */
+    const char *directory;  /* the command starts there */
+    char *const *launch;    /* bubblewrap and the command; borrowed from the plan */
+    const char *work;
+} HelperRun;
+
+void helper_run_init(HelperRun *run);
+void helper_run_clear(HelperRun *run);
+gboolean helper_run_execute(HelperRun *run, const SandboxPlan *plan, GError **error);
+/* TRUE if something other than the root is mounted at or above `path`. */
+gboolean helper_run_is_covered(const HelperRun *run, const char *path);
