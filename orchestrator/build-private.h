@@ -51,6 +51,8 @@ gboolean build_run_script(Build *build, SluiceSandbox *sandbox, const RunPlan *p
 /* SANDBOX/missing-command unless `command` is found in the PATH of `environment` in the tree. */
 gboolean build_check_command(Build *build, const SluiceDigest *root, const char *command,
                              const char *const *environment, GError **error);
+/* The log from its start, with an offset of its own; -1 if it is no file. */
+int build_open_log(Build *build);
 SluiceSandbox *build_open_sandbox(Build *build, const SluiceDigest *root, GError **error);
 gboolean build_capture(Build *build, SluiceSandbox *sandbox, const char *path, SluiceDigest *out, GError **error);
 uid_t build_uid(const Build *build);

@@ -1,6 +1,8 @@
 /* build-run.c - commands in a sandbox: plans become sluice_sandbox_run, its errors become BuildStream's. */
 #include "build-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -128,17 +130,26 @@ gboolean build_run_command(Build *build, SluiceSandbox *sandbox, const RunPlan *
     return sluice_sandbox_run(sandbox, &command, status, &problem) || translate_error(problem, error);
 }
 
-/* "Command '…' failed with exitcode N", the batch's last words; NULL if they are not there. */
-static char *failed_command(Build *build)
+int build_open_log(Build *build)
 {
     struct stat info;
     if (build->log_fd < 0 || fstat(build->log_fd, &info) < 0 || !S_ISREG(info.st_mode))
-        return NULL;
+        return -1;
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", build->log_fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* "Command '…' failed with exitcode N", the batch's last words; NULL if they are not there. */
+static char *failed_command(Build *build)
+{
     char tail[LOG_TAIL + 1];
-    off_t start = MAX(info.st_size - LOG_TAIL, 0);
-    gssize length = pread(build->log_fd, tail, LOG_TAIL, start);
+    int fd = build_open_log(build);
+    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    gssize length = fd < 0 ? 0 : pread(fd, tail, LOG_TAIL, MAX(size - LOG_TAIL, 0));
     tail[MAX(length, 0)] = '\0';
-    char *words = g_strrstr_len(tail, length, "Command '");
+    if (fd >= 0)
+        close(fd);
+    char *words = g_strrstr(tail, "Command '");
     return words && strstr(words, "failed with exitcode") ? g_strchomp(g_strdup(words)) : NULL;
 }
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 /* ---- Metadata ------------------------------------------------------------------------------------------------------------ */
@@ -84,11 +82,7 @@ static gboolean store_metadata(Build *build, Artifact *artifact, GError **error)
 /* All that is in the log so far; a log that is no file is left out. */
 static gboolean store_log(Build *build, Artifact *artifact, ArtifactLog *log, GError **error)
 {
-    struct stat info;
-    if (build->log_fd < 0 || fstat(build->log_fd, &info) < 0 || !S_ISREG(info.st_mode))
-        return TRUE;
-    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", build->log_fd);
-    int fd = open(path, O_RDONLY | O_CLOEXEC); /* with an offset of its own */
+    int fd = build_open_log(build);
     if (fd < 0)
         return TRUE;
     log->name = build->context->log_name ? build->context->log_name : "build.log";
@@ -173,13 +167,19 @@ static void log_environment(Build *build)
     }
 }
 
+typedef gboolean (*AssembleFunc)(Element *element, Build *build, SluiceDigest *files, GError **error);
+
+static AssembleFunc kind_assemble(const ElementKind *kind)
+{
+    return kind->assemble || !(kind->flags & KIND_NO_ARTIFACT) ? kind->assemble : kind_stack_assemble;
+}
+
 static gboolean assemble(Build *build, BuildReport *report, GError **error)
 {
     SluiceDigest files;
     GError *problem = NULL;
-    const ElementKind *kind = build->element->kind;
     log_environment(build);
-    if (kind->assemble(build->element, build, &files, &problem)) {
+    if (kind_assemble(build->element->kind)(build->element, build, &files, &problem)) {
         report->success = report->stored = store_success(build, &files, error);
         return report->success;
     }
@@ -218,7 +218,7 @@ void build_end(Build *build)
 gboolean build_run(Element *element, const BuildContext *context, BuildReport *report, GError **error)
 {
     memset(report, 0, sizeof *report);
-    if (!element->kind->assemble) {
+    if (!kind_assemble(element->kind)) {
         error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: elements of kind %s are not built",
                   element->full_name, element->kind_name);
         return FALSE;

@@ -90,7 +90,8 @@ static OverlapSession *current_session(OverlapCollector *collector)
 typedef struct {
     OverlapSession *session;
     Element *element;
-    char *clash; /* a directory where something else stands */
+    char *clash;   /* a directory where something else stands */
+    char *ignored; /* what would have replaced a directory */
 } Merge;
 
 static void note_ignored(OverlapSession *session, Element *element, const char *path)
@@ -114,7 +115,8 @@ static void note_overlap(OverlapSession *session, Element *element, const char *
     g_ptr_array_add(overlap->over, element);
 }
 
-/* BuildStream's rules: files and links replace each other and empty directories; a directory that holds something stays. */
+/* BuildStream's rules: files and links replace each other (and empty directories, of which nobody asks); a directory that holds
+ * something stays. */
 static gboolean on_overlap(const char *path, const SluiceEntry *old, const SluiceEntry *added, gpointer data)
 {
     Merge *merge = data;
@@ -124,34 +126,17 @@ static gboolean on_overlap(const char *path, const SluiceEntry *old, const Sluic
                                            old->type == SLUICE_ENTRY_SYMLINK ? "symbolic link" : "file", path);
         return FALSE;
     }
-    if (old->type == SLUICE_ENTRY_DIRECTORY && old->digest.size > 0) {
+    if (old->type == SLUICE_ENTRY_DIRECTORY) {
         note_ignored(merge->session, merge->element, path);
+        g_free(merge->ignored);
+        merge->ignored = g_strdup(path);
         return FALSE;
     }
     note_overlap(merge->session, merge->element, path);
     return TRUE;
 }
 
-gboolean overlap_stage(OverlapCollector *collector, SluiceTree *tree, Element *element, const SluiceDigest *files,
-                       GError **error)
-{
-    OverlapSession *session = current_session(collector);
-    Merge merge = {session, element, NULL};
-    gboolean merged = sluice_tree_merge(tree, session->location, files, on_overlap, &merge, error);
-    if (merge.clash) {
-        g_clear_error(error);
-        error_set(error, ERROR_ELEMENT, NULL, NULL, "%s: cannot stage %s: %s", collector->build->element->full_name,
-                  element->full_name, merge.clash);
-        g_free(merge.clash);
-        return FALSE;
-    }
-    StagedArtifact staged = {element, *files};
-    g_array_append_val(session->staged, staged);
-    return merged;
-}
-
-/* ---- Judging ------------------------------------------------------------------------------------------------------------- */
-
+/* The part of `path` that lies in the artifact; NULL if it lies elsewhere. */
 static const char *path_in_session(const OverlapSession *session, const char *path)
 {
     gsize length = strlen(session->location);
@@ -159,6 +144,57 @@ static const char *path_in_session(const OverlapSession *session, const char *pa
         length--;
     return strncmp(path, session->location, length) == 0 && path[length] == '/' ? path + length : NULL;
 }
+
+/* Takes what must not replace a directory out of the files; FALSE if that is nowhere in them. */
+static gboolean leave_out(SluiceStore *store, SluiceDigest *files, const char *path)
+{
+    SluiceDigest less;
+    g_autoptr(SluiceTree) tree = path ? sluice_tree_new_from(store, files, NULL) : NULL;
+    if (!tree || !sluice_tree_remove(tree, path, NULL) || !sluice_tree_commit(tree, &less, NULL) ||
+        sluice_digest_equal(&less, files))
+        return FALSE;
+    *files = less;
+    return TRUE;
+}
+
+/* A merge stops where a file meets a directory that holds something: that file is left out and the rest merged again, which costs
+ * little, because what is there already is equal. */
+static gboolean merge_files(Merge *merge, SluiceTree *tree, SluiceStore *store, SluiceDigest *files, GError **error)
+{
+    for (;;) {
+        GError *problem = NULL;
+        if (sluice_tree_merge(tree, merge->session->location, files, on_overlap, merge, &problem))
+            return TRUE;
+        gboolean again = merge->ignored && g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_OVERLAP) &&
+                         leave_out(store, files, path_in_session(merge->session, merge->ignored));
+        g_clear_pointer(&merge->ignored, g_free);
+        if (!again) {
+            g_propagate_error(error, problem);
+            return FALSE;
+        }
+        g_error_free(problem);
+    }
+}
+
+gboolean overlap_stage(OverlapCollector *collector, SluiceTree *tree, Element *element, const SluiceDigest *files,
+                       GError **error)
+{
+    OverlapSession *session = current_session(collector);
+    Merge merge = {.session = session, .element = element};
+    StagedArtifact staged = {element, *files};
+    gboolean merged = merge_files(&merge, tree, collector->build->context->store, &staged.files, error);
+    if (merge.clash) {
+        g_clear_error(error);
+        error_set(error, ERROR_ELEMENT, NULL, NULL, "%s: cannot stage %s: %s", collector->build->element->full_name,
+                  element->full_name, merge.clash);
+        g_free(merge.clash);
+        return FALSE;
+    }
+    g_array_append_val(session->staged, staged);
+    return merged;
+}
+
+/* ---- Judging ------------------------------------------------------------------------------------------------------------- */
 
 /* The element of the session that staged the path first (or last). */
 static Element *session_owner(OverlapCollector *collector, const OverlapSession *session, const char *path,
@@ -200,7 +236,8 @@ static GRegex *whitelist_of(OverlapCollector *collector, Element *element, GErro
 
 static void append_name(GString *list, const char *separator, const Element *element)
 {
-    g_string_append_printf(list, "%s%s", list->len > 0 ? separator : "", element->full_name);
+    g_string_append_printf(list, "%s%s", list->len > 0 ? separator : "",
+                           element ? element->full_name : "an unknown element");
 }
 
 /* Appends a line about an overlap that is not whitelisted. */
