@@ -461,8 +461,11 @@ static void run_loop(Scheduler *scheduler)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before[G_N_ELEMENTS(handled_signals)];
     signal_eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    for (guint i = 0; i < G_N_ELEMENTS(handled_signals); i++)
+    for (guint i = 0; i < G_N_ELEMENTS(handled_signals); i++) {
         sigaction(handled_signals[i], &action, &before[i]);
+        if (handled_signals[i] == SIGHUP && before[i].sa_handler == SIG_IGN) /* nohup */
+            sigaction(SIGHUP, &before[i], NULL);
+    }
     guint watch = g_unix_fd_add(signal_eventfd, G_IO_IN, on_interrupt, scheduler);
     guint tick = isatty(STDERR_FILENO) ? g_timeout_add(STATUS_INTERVAL_MS, on_tick, scheduler) : 0;
     if (!scheduler->idle)

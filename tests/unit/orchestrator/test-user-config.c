@@ -50,8 +50,8 @@ static void test_refused(void)
     static const struct {
         const char *text, *where, *reason;
     } cases[] = {
-        {"bilders: 3\n", "user.conf [line 1 column 0]", "INVALID_DATA"},
-        {"scheduler:\n  bilders: 3\n", "user.conf [line 2 column 2]", "INVALID_DATA"},
+        {"bilders: 3\n", "user.conf [line 1 column 9]", "INVALID_DATA"},
+        {"scheduler:\n  bilders: 3\n", "user.conf [line 2 column 11]", "INVALID_DATA"},
         {"scheduler:\n  builders: many\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
         {"scheduler:\n  builders: 0\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
         {"scheduler:\n  on-error: panic\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
