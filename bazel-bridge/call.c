@@ -17,17 +17,16 @@ void sluice_call_await(SluiceEndpoint *endpoint, gsize method)
     grpc_metadata_array_init(&call->metadata);
     grpc_call_details_init(&call->details);
     atomic_fetch_add(&endpoint->calls, 1);
-    SLUICE_HAND_OVER(&call->tag);
+    gboolean has_request = call->method->kind != SLUICE_METHOD_CLIENT_STREAM;
     grpc_call_error problem;
-    if (known) {
-        gboolean has_request = call->method->kind != SLUICE_METHOD_CLIENT_STREAM;
+    SLUICE_HAND_OVER(&call->tag);
+    if (known)
         problem = grpc_server_request_registered_call(endpoint->server, endpoint->registered[method], &call->call,
                                                       &call->deadline, &call->metadata,
                                                       has_request ? &call->received : NULL, queue, queue, &call->tag);
-    } else {
+    else
         problem = grpc_server_request_call(endpoint->server, &call->call, &call->details, &call->metadata, queue, queue,
                                            &call->tag);
-    }
     g_assert(problem == GRPC_CALL_OK);
 }
 
@@ -136,9 +135,10 @@ static void call_arrived(SluiceTag *tag, gboolean ok)
 
 static void start(SluiceCall *call, const grpc_op *ops, gsize count, void (*done)(SluiceTag *, gboolean))
 {
+    grpc_call *handle = call->call; /* from now on, `call` may be gone at any moment */
     call->tag.done = done;
     SLUICE_HAND_OVER(&call->tag);
-    grpc_call_error problem = grpc_call_start_batch(call->call, ops, count, &call->tag, NULL);
+    grpc_call_error problem = grpc_call_start_batch(handle, ops, count, &call->tag, NULL);
     g_assert(problem == GRPC_CALL_OK);
 }
 
@@ -257,9 +257,10 @@ void sluice_call_receive(SluiceCall *call, SluiceCallFunc next)
 
 void sluice_call_run(SluiceCall *call, SluiceCallFunc func)
 {
+    GThreadPool *workers = call->endpoint->bridge->workers;
     call->next = func;
     SLUICE_HAND_OVER(call);
-    g_thread_pool_push(call->endpoint->bridge->workers, call, NULL);
+    g_thread_pool_push(workers, call, NULL);
 }
 
 /* ---- Small things -------------------------------------------------------------------------------------------------------- */
