@@ -215,7 +215,8 @@ gboolean sluice_tree_lookup_follow(SluiceTree *tree, const char *path, SluiceEnt
 typedef gboolean (*SluiceOverlapFunc)(const char *path, const SluiceEntry *old, const SluiceEntry *added,
                                       gpointer data);
 /* Merges the tree of `root` under `path` ("/" for the top).  Subtrees that exist only on one side are linked, not
- * walked.  A NULL callback lets the new one win. */
+ * walked.  A NULL callback lets the new one win.  A directory is merged into what a symlink of its name leads to, if that is a
+ * directory of the tree.  After a failure the tree is merged in part: drop it. */
 gboolean sluice_tree_merge(SluiceTree *tree, const char *path, const SluiceDigest *root, SluiceOverlapFunc overlap,
                            gpointer data, GError **error);
 /* Pre-order, names sorted bytewise over all types; `path` is absolute.  Return FALSE from the callback to stop. */
