@@ -1,5 +1,6 @@
 /* build-run.c - commands in a sandbox: plans become sluice_sandbox_run, its errors become BuildStream's. */
 #include "build-private.h"
+#include "project-options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,13 +47,37 @@ static gboolean translate_error(GError *problem, GError **error)
 
 /* ---- Sandboxes ----------------------------------------------------------------------------------------------------------- */
 
+/* What else a machine runs beside its own kind. */
+static const struct {
+    const char *host, *also;
+} compatible[] = {{"x86-64", "x86-32"}, {"aarch64", "aarch32"}};
+
+static gboolean check_platform(const SandboxConfig *config, GError **error)
+{
+    const char *host = arch_of_host();
+    gboolean runs = !config->build_arch || g_strcmp0(config->build_arch, host) == 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(compatible) && !runs; i++)
+        runs = g_strcmp0(compatible[i].host, host) == 0 && strcmp(compatible[i].also, config->build_arch) == 0;
+    if (!runs)
+        error_set(error, ERROR_SANDBOX, "unavailable-local-sandbox", NULL,
+                  "ISA '%s' is not supported by this machine, which is '%s'", config->build_arch,
+                  host ? host : "unknown");
+    else if (config->build_os && g_ascii_strcasecmp(config->build_os, "linux") != 0)
+        error_set(error, ERROR_SANDBOX, "unavailable-local-sandbox", NULL,
+                  "OS '%s' is not supported by this machine, which runs Linux", config->build_os);
+    else
+        return TRUE;
+    return FALSE;
+}
+
 SluiceSandbox *build_open_sandbox(Build *build, const SluiceDigest *root, GError **error)
 {
     if (!build->context->staging) {
         error_set(error, ERROR_SANDBOX, "unavailable-local-sandbox", NULL, "There is no sandbox to run commands in");
         return NULL;
     }
-    if (build->lease && !sluice_lease_add_tree(build->lease, root, error))
+    if (!check_platform(&build->element->sandbox, error) ||
+        (build->lease && !sluice_lease_add_tree(build->lease, root, error)))
         return NULL;
     GError *problem = NULL;
     SluiceSandbox *sandbox = sluice_sandbox_new(build->context->staging, build->context->store, root, &problem);

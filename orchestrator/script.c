@@ -8,8 +8,19 @@
 
 #include <string.h>
 
+/* Words that mean the same without quotes. */
+static gboolean is_plain(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    return *text && text[strspn(text, plain)] == '\0';
+}
+
 void script_append_quoted(GString *script, const char *text)
 {
+    if (is_plain(text)) {
+        g_string_append(script, text);
+        return;
+    }
     g_string_append_c(script, '\'');
     for (const char *at = text; *at; at++) {
         if (*at == '\'')
