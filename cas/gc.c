@@ -2,7 +2,7 @@
  * Eviction.  A plan is made from one snapshot: every blob, result and ref with the time of its last use, where
  *   - what a ref keeps counts as used when the ref was,
  *   - what a lease holds is not in the plan at all.
- * It is sorted by that time and carried out from its old end until enough is free, in batches, each a transaction.  If a lease or ref
+ * It is sorted by that time (refs of one time with what only they keep, one ref after the other) and carried out from its old end until enough is free, in batches, each a transaction.  If a lease or ref
  * was added meanwhile (the generation changed), a new plan is made under the writer lock.  A batch skips what was used since.
  *
  * Files are removed after the records were committed, under the writer lock, if there is no record (again).
@@ -13,12 +13,13 @@
 
 #define GC_BATCH 5000 /* evictions in one transaction */
 
-typedef enum { ITEM_REF, ITEM_RESULT, ITEM_BLOB } ItemKind; /* in this order where the times are equal */
+typedef enum { ITEM_REF, ITEM_RESULT, ITEM_BLOB } ItemKind; /* in this order where all else is equal */
 
 typedef struct {
     ItemKind kind;
     uint32_t used;      /* as recorded: unchanged, or it was used since */
     uint32_t effective; /* with what keeps it */
+    guint group;        /* of equal times: the ref, or the last one of those that keep it */
     gboolean held;
     int64_t cost, size;
     const void *key; /* in the plan's pool */
@@ -94,6 +95,7 @@ static gboolean add_items(Plan *plan, CasDb db, ItemKind kind, GError **error)
 typedef struct {
     Plan *plan;
     uint32_t effective;
+    guint group;
     gboolean held;
     GHashTable *done; /* Directories that were marked with the same or a later time */
 } Mark;
@@ -104,7 +106,12 @@ static Item *mark_blob(Mark *mark, const SluiceDigest *digest)
     if (at == 0)
         return NULL;
     Item *item = &g_array_index(mark->plan->items, Item, at - 1);
-    item->effective = MAX(item->effective, mark->effective);
+    if (item->effective < mark->effective) {
+        item->effective = mark->effective;
+        item->group = mark->group;
+    } else if (item->effective == mark->effective) {
+        item->group = MAX(item->group, mark->group);
+    }
     item->held = item->held || mark->held;
     return item;
 }
@@ -183,6 +190,8 @@ static int by_use(gconstpointer a, gconstpointer b)
     const Item *x = a, *y = b;
     if (x->effective != y->effective)
         return x->effective < y->effective ? -1 : 1;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
     return (int)x->kind - (int)y->kind;
 }
 
@@ -196,8 +205,9 @@ static gboolean mark_all(Plan *plan, guint n_refs, GError **error)
     g_hash_table_remove_all(done); /* not skipped below: a held tree is marked again, cheaply enough */
     mark.held = FALSE;
     for (guint i = n_refs; i > 0; i--) {
-        const Item ref = g_array_index(plan->items, Item, i - 1);
-        mark_ref(&mark, &ref);
+        Item *ref = &g_array_index(plan->items, Item, i - 1);
+        ref->group = mark.group = i;
+        mark_ref(&mark, ref);
     }
     return TRUE;
 }
