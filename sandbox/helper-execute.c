@@ -152,9 +152,23 @@ static gboolean do_dev(HelperRun *run, const SandboxOp *op, GError **error)
     return mount_special(run, "--dev", op->args[0], error);
 }
 
+/*
+ * Many files below /proc are root's, and ask for no capability: if the caller is the host's root, so is the command, and it could set
+ * kernel.core_pattern.  Those are covered, for every caller alike.
+ */
 static gboolean do_proc(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    return mount_special(run, "--proc", op->args[0], error);
+    static const char *const read_only[] = {"acpi", "fs", "scsi", "sys",
+                                            "sysrq-trigger"}; /* bubblewrap covers two more */
+    if (!mount_special(run, "--proc", op->args[0], error))
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(read_only); i++) {
+        g_autofree char *path = g_build_filename("/proc", read_only[i], NULL);
+        g_autofree char *inside = g_build_filename(op->args[0], read_only[i], NULL);
+        if (access(path, F_OK) == 0)
+            add_options(run, "--ro-bind", path, inside, NULL);
+    }
+    return TRUE;
 }
 
 static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)

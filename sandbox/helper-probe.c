@@ -66,8 +66,8 @@ static gboolean try_fuse(const char *bwrap, GError **error)
 
 int helper_probe(const char *bwrap)
 {
-    /* Each works in what the ones before it made. */
-    gboolean (*const tries[])(const char *, GError **) = {try_user_namespace, try_overlay, try_bwrap, try_fuse};
+    /* Each works in what the ones before it made; bubblewrap comes before something hides /tmp, where this program may be. */
+    gboolean (*const tries[])(const char *, GError **) = {try_user_namespace, try_bwrap, try_overlay, try_fuse};
     gboolean results[G_N_ELEMENTS(tries)] = {FALSE};
     g_autoptr(GError) first = NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(tries); i++) {
@@ -78,7 +78,7 @@ int helper_probe(const char *bwrap)
         if (!results[i] && first == NULL)
             first = g_steal_pointer(&error);
     }
-    g_autofree char *text = g_strdup_printf("%d %d %d %d\n%s", results[0], results[1], results[3], results[2],
+    g_autofree char *text = g_strdup_printf("%d %d %d %d\n%s", results[0], results[2], results[3], results[1],
                                             first != NULL ? first->message : "");
     return !sandbox_channel_send(HELPER_FD_CONTROL, "probe", text, NULL, 0, NULL);
 }
