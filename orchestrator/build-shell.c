@@ -195,8 +195,6 @@ static gboolean open_shell(Shell *shell, int *status, GError **error)
         (!add_environment(shell, section, error) || !add_host_files(shell, section, error)))
         return FALSE;
     g_array_append_vals(shell->binds, options->binds, (guint)options->n_binds);
-    g_autofree char *words = g_strjoinv(" ", (char **)argv);
-    build_event(shell->build, EVENT_STATUS, 0, words, "Running command");
     return build_check_command(shell->build, &shell->plan.root, *argv, shell->plan.environment, error) &&
            run_shell(shell, argv, status, error);
 }

@@ -202,6 +202,8 @@ gboolean build_begin(Build *build, Element *element, const BuildContext *context
     if (!build->lease)
         return FALSE;
     build->arena = arena_new();
+    if (build->log_fd < 0)
+        build->log_fd = memfd_create("sluice-log", MFD_CLOEXEC);
     return TRUE;
 }
 
@@ -226,8 +228,6 @@ gboolean build_run(Element *element, const BuildContext *context, BuildReport *r
     Build build;
     if (!build_begin(&build, element, context, "build", error))
         return FALSE;
-    if (build.log_fd < 0)
-        build.log_fd = memfd_create("sluice-log", MFD_CLOEXEC);
     gboolean built = assemble(&build, report, error);
     report->proxy_used = build.proxy_used;
     report->proxy = build.proxy;
@@ -243,10 +243,8 @@ gboolean build_stage_elements(Element *const *elements, gsize count, Scope scope
     Build build;
     if (!build_begin(&build, elements[0], context, "main", error))
         return FALSE;
-    gint64 started = build_event_start(&build, "Staging dependencies");
-    gboolean staged = build_stage_artifacts(&build, all, root, error);
-    build_event(&build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Staging dependencies");
-    staged = staged && (!integrate || build_integrate(&build, all, root, root, error));
+    gboolean staged = build_stage_artifacts(&build, all, root, error) &&
+                      (!integrate || build_integrate(&build, all, root, root, error));
     build_end(&build);
     return staged;
 }

@@ -69,7 +69,7 @@ struct Build {
     const char *action; /* of its events: "build" or "main" */
     Arena *arena;       /* until the end of the build */
     SluiceLease *lease; /* what it works on is not evicted */
-    int log_fd;         /* readable and appendable; -1: the caller's standard error is used instead (shell) */
+    int log_fd;         /* in memory if the caller gave none */
     /* The dependencies after integration, before sources: what the environment digest is made of. */
     SluiceDigest environment_root;
     gboolean has_environment_root;
