@@ -64,12 +64,15 @@ void pipeline_sort_by_name(GPtrArray *elements)
 typedef struct {
     Artifact *artifact;
     gboolean artifact_known, sources_known, sources_cached;
+    gboolean usable;         /* cached, and all that it needs at runtime is usable */
+    guint usable_generation; /* in which `usable` was found; an older one does not count */
 } Known;
 
 struct States {
     SluiceStore *store;
     gboolean strict;
     GHashTable *known; /* Element -> Known */
+    guint generation;  /* raised whenever something is forgotten */
     GError *error;
 };
 
@@ -86,6 +89,7 @@ States *states_new(SluiceStore *store, gboolean strict)
     states->store = store;
     states->strict = strict;
     states->known = g_hash_table_new_full(NULL, NULL, NULL, known_free);
+    states->generation = 1;
     return states;
 }
 
@@ -138,6 +142,7 @@ gboolean states_sources_cached(States *states, Element *element)
 void states_forget(States *states, Element *element)
 {
     g_hash_table_remove(states->known, element);
+    states->generation++;
 }
 
 const GError *states_error(const States *states)
@@ -153,12 +158,62 @@ gboolean element_has_refs(const Element *element)
     return TRUE;
 }
 
-static gboolean dependencies_cached(States *states, Element *element)
+/* A step of the walk below: the next runtime dependency to look at. */
+typedef struct {
+    Element *element;
+    gsize next;
+} Visit;
+
+/* Pushes the next runtime dependency that is not known yet; FALSE if there is none.  One that is not usable ends it. */
+static gboolean descend(States *states, GArray *stack, gboolean *usable)
 {
-    g_autoptr(GPtrArray) scope = element_scope(element, SCOPE_BUILD);
-    for (guint i = 0; i < scope->len; i++)
-        if (!states_is_cached(states, scope->pdata[i]))
+    Visit *visit = &g_array_index(stack, Visit, stack->len - 1);
+    while (*usable && visit->next < visit->element->n_dependencies) {
+        const Dependency *dependency = &visit->element->dependencies[visit->next];
+        Known *known = known_of(states, dependency->element);
+        if ((dependency->types & DEP_RUNTIME) && known->usable_generation != states->generation) {
+            Visit deeper = {dependency->element, 0};
+            g_array_append_val(stack, deeper);
+            return TRUE;
+        }
+        if (dependency->types & DEP_RUNTIME)
+            *usable = known->usable;
+        visit->next++;
+    }
+    return FALSE;
+}
+
+/* Each element once, whatever the depth. */
+static gboolean is_usable(States *states, Element *element)
+{
+    g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(Visit));
+    Visit first = {element, 0};
+    g_array_append_val(stack, first);
+    while (stack->len > 0) {
+        Element *at = g_array_index(stack, Visit, stack->len - 1).element;
+        gboolean usable = states_is_cached(states, at);
+        if (descend(states, stack, &usable))
+            continue;
+        Known *known = known_of(states, at);
+        known->usable = usable;
+        known->usable_generation = states->generation;
+        g_array_set_size(stack, stack->len - 1);
+    }
+    return known_of(states, element)->usable;
+}
+
+static gboolean dependencies_usable(States *states, Element *element)
+{
+    for (gsize i = 0; i < element->n_dependencies; i++) {
+        const Dependency *dependency = &element->dependencies[i];
+        if (!(dependency->types & DEP_BUILD))
+            continue;
+        const Known *known = known_of(states, dependency->element);
+        gboolean usable =
+            known->usable_generation == states->generation ? known->usable : is_usable(states, dependency->element);
+        if (!usable)
             return FALSE;
+    }
     return TRUE;
 }
 
@@ -173,7 +228,7 @@ ElementState states_get(States *states, Element *element)
         return artifact->success ? STATE_CACHED : STATE_FAILED;
     if (!states_sources_cached(states, element))
         return STATE_FETCH_NEEDED;
-    return dependencies_cached(states, element) ? STATE_BUILDABLE : STATE_WAITING;
+    return dependencies_usable(states, element) ? STATE_BUILDABLE : STATE_WAITING;
 }
 
 const char *element_state_name(ElementState state)

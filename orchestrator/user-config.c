@@ -290,15 +290,16 @@ void user_config_free(UserConfig *config)
 
 UserConfig *user_config_parse(const char *name, const char *text, gsize length, GError **error)
 {
-    g_autoptr(UserConfig) config = config_new();
+    UserConfig *config = config_new();
     NodeFile *file = arena_new_of(config->arena, NodeFile);
     file->name = arena_strdup(config->arena, name);
     file->path = g_path_is_absolute(name) ? file->name : NULL;
     file->text = file->path ? NULL : arena_strndup(config->arena, text, length);
     config->root = node_parse(config->arena, file, text, length, error);
-    if (!config->root || !read_root(config, error))
-        return NULL;
-    return g_steal_pointer(&config);
+    if (config->root && read_root(config, error))
+        return config;
+    user_config_free(config);
+    return NULL;
 }
 
 static char *default_path(const char *program, gboolean *foreign)
