@@ -1,0 +1,24 @@
+/* source-kinds.c - the table of source kinds. */
+#include "source-kinds.h"
+
+#include <string.h>
+
+const SourceKind *const source_kinds[] = {
+    &source_kind_debian,
+    &source_kind_local,
+    &source_kind_patch,
+    &source_kind_remote,
+    &source_kind_tar,
+    &source_kind_zip,
+    NULL,
+};
+
+const SourceKind *source_kind_find(const char *name)
+{
+    for (const SourceKind *const *kind = source_kinds; *kind != NULL; kind++) {
+        if (strcmp((*kind)->name, name) == 0) {
+            return *kind;
+        }
+    }
+    return NULL;
+}

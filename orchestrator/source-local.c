@@ -1,0 +1,67 @@
+/* source-local.c - `kind: local`: a file or directory of the project. */
+#include "directory-digest.h"
+#include "element.h"
+#include "source-kinds.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const char *path;
+    gboolean has_digest;
+    SluiceDigest digest; /* what the key is made of */
+} Local;
+
+static gboolean local_configure(Source *source, const Node *config, GError **error)
+{
+    static const char *const keys[] = {"path", NULL};
+    Local *local = arena_new_of(source_arena(source), Local);
+    source->data = local;
+    if (!node_check_keys(config, keys, error) || !node_need_string(config, "path", &local->path, error)) {
+        return FALSE;
+    }
+    int fd = source_open_project_path(source, local->path, node_where(node_find(config, "path")), error);
+    if (fd < 0) {
+        return FALSE;
+    }
+    close(fd);
+    return TRUE;
+}
+
+static Json *local_unique_key(Source *source, Arena *arena, GError **error)
+{
+    Local *local = source->data;
+    char hex[SLUICE_HASH_HEX + 1];
+    if (!local->has_digest &&
+        !directory_digest(project_dirfd(source_project(source)), local->path, &local->digest, error)) {
+        return NULL;
+    }
+    local->has_digest = TRUE;
+    sluice_digest_hex(&local->digest, hex);
+    return json_string(arena, hex);
+}
+
+static gboolean local_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                            GError **error)
+{
+    const Local *local = source->data;
+    const SluiceImportOptions options = {.by_link = FALSE};
+    SluiceDigest root;
+    if (!sluice_store_import(context->store, project_dirfd(source_project(source)), local->path, &options, &root,
+                             error)) {
+        return FALSE;
+    }
+    if (local->has_digest && !sluice_digest_equal(&root, &local->digest)) {
+        error_set(error, ERROR_SOURCE, "local-changed", &source->where, "'%s' changed after its cache key was computed",
+                  local->path);
+        return FALSE;
+    }
+    return sluice_tree_merge(tree, directory, &root, NULL, NULL, error);
+}
+
+const SourceKind source_kind_local = {
+    .name = "local",
+    .configure = local_configure,
+    .unique_key = local_unique_key,
+    .stage = local_stage,
+};
