@@ -126,16 +126,28 @@ static int resize_map(CasIndex *index, gsize size)
     return code;
 }
 
-static void grow_map_if_tight(CasIndex *index)
+/* The size to grow to, or 0. */
+static gsize wanted_map_size(CasIndex *index)
 {
     MDB_envinfo info;
     MDB_stat page;
-    if (index->map_size >= MAP_SIZE_STANDARD || mdb_env_info(index->env, &info) != 0 ||
-        mdb_env_stat(index->env, &page) != 0)
-        return;
-    gsize used = (info.me_last_pgno + 1) * page.ms_psize;
-    if (info.me_mapsize - MIN(used, info.me_mapsize) < MAX(64u << 20, info.me_mapsize / 4))
-        resize_map(index, info.me_mapsize * 2); /* failure shows as MDB_MAP_FULL later, if at all */
+    gsize wanted = 0;
+    g_rw_lock_reader_lock(&index->map_lock);
+    if (index->map_size < MAP_SIZE_STANDARD && mdb_env_info(index->env, &info) == 0 &&
+        mdb_env_stat(index->env, &page) == 0) {
+        gsize used = (info.me_last_pgno + 1) * page.ms_psize;
+        if (info.me_mapsize - MIN(used, info.me_mapsize) < MAX(64u << 20, info.me_mapsize / 4))
+            wanted = info.me_mapsize * 2;
+    }
+    g_rw_lock_reader_unlock(&index->map_lock);
+    return wanted;
+}
+
+static void grow_map_if_tight(CasIndex *index)
+{
+    gsize size = wanted_map_size(index);
+    if (size > 0)
+        resize_map(index, size); /* failure shows as MDB_MAP_FULL later, if at all */
 }
 
 /* ---- Transactions ---------------------------------------------------------------------------------------------------------- */
