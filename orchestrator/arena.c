@@ -22,6 +22,7 @@ struct Arena {
     char *cursor;
     gsize left;
     gsize next_chunk;
+    gsize total;
     GHashTable *interned;
 };
 
@@ -46,10 +47,16 @@ void arena_free(Arena *arena)
     g_free(arena);
 }
 
+gsize arena_size(const Arena *arena)
+{
+    return arena->total;
+}
+
 static char *add_chunk(Arena *arena, gsize size)
 {
     Chunk *chunk = g_malloc0(sizeof(Chunk) + size);
     chunk->size = size;
+    arena->total += size;
     chunk->next = arena->chunks;
     arena->chunks = chunk;
     return (char *)(chunk + 1);

@@ -8,6 +8,8 @@
 typedef struct Arena Arena;
 Arena *arena_new(void);
 void arena_free(Arena *arena);
+/* Bytes taken from the system so far. */
+gsize arena_size(const Arena *arena);
 /* Zeroed, aligned for any type; never NULL. */
 void *arena_alloc(Arena *arena, gsize size);
 #define arena_new_of(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

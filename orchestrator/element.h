@@ -34,6 +34,7 @@ struct Element {
     const char *full_name; /* with junctions in front: "junction.bst:sub/name.bst" */
     const ElementKind *kind;
     const char *kind_name;
+    unsigned flags; /* KindFlags: the kind's, as this element's configuration leaves them */
     const char *description;
     Provenance where;
     Dependency *dependencies; /* sorted as BuildStream sorts them */

@@ -60,8 +60,11 @@ static ErrorPrivate *private_of(const GError *error)
     return error != NULL && error->domain == ORCHESTRATOR_ERROR ? orchestrator_error_get_private(error) : NULL;
 }
 
-static char *provenance_text(const Provenance *where)
+char *provenance_to_string(const Provenance *where)
 {
+    if (where == NULL || where->file == NULL) {
+        return g_strdup("");
+    }
     return g_strdup_printf("%s [line %d column %d]", where->file->name, where->line, where->column);
 }
 
@@ -111,7 +114,7 @@ static char *include_chain(const Provenance *where)
         if (chain == NULL) {
             chain = g_string_new(NULL);
         }
-        g_autofree char *text = provenance_text(at);
+        g_autofree char *text = provenance_to_string(at);
         g_string_append_printf(chain, "%s    included from %s", chain->len > 0 ? "\n" : "", text);
     }
     return chain != NULL ? g_string_free(chain, FALSE) : NULL;
@@ -126,7 +129,7 @@ void error_set(GError **error, ErrorDomain domain, const char *reason, const Pro
     va_start(args, format);
     g_autofree char *message = g_strdup_vprintf(format, args);
     va_end(args);
-    g_autofree char *place = where != NULL && where->file != NULL ? provenance_text(where) : NULL;
+    g_autofree char *place = where != NULL && where->file != NULL ? provenance_to_string(where) : NULL;
     g_set_error(error, ORCHESTRATOR_ERROR, (int)domain, "%s%s%s", place != NULL ? place : "", place != NULL ? ": " : "",
                 message);
     ErrorPrivate *priv = private_of(*error);

@@ -47,6 +47,8 @@ const char *error_get_reason(const GError *error);
 const char *error_get_detail(const GError *error);
 /* "FILE [line L column C]" or NULL. */
 const char *error_get_provenance(const GError *error);
+/* The same text for any place; "" where there is none.  Free with g_free. */
+char *provenance_to_string(const Provenance *where);
 const char *error_domain_name(int domain);
 /* The text for a terminal: message, the line of YAML with a caret, the include chain, the detail.  Free with g_free. */
 char *error_report(const GError *error);

@@ -1,6 +1,6 @@
 /*
  * kind.h - the table of element kinds.  A kind that is only defaults over the build element is a YAML file in orchestrator/kinds/; a kind with behaviour of
- * its own is one file, kind-NAME.c, with a `const ElementKind element_kind_NAME`, listed in kinds.c.
+ * its own is one file, kind-NAME.c, with a `const ElementKind element_kind_NAME`, listed in meson.build.
  */
 #pragma once
 
@@ -43,3 +43,17 @@ gboolean build_element_configure(Element *element, GError **error);
 gboolean build_element_configure_dependencies(Element *element, GError **error);
 Json *build_element_unique_key(Element *element, Arena *arena);
 gboolean build_element_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+
+/* What makes the files of the other kinds: assemble functions, by kind. */
+gboolean kind_import_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_compose_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_filter_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+gboolean kind_script_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
+
+/* Parts of unique keys. */
+/* The paths of build dependencies, as written, by what their config has under `config_key`; without it, under `fallback` (NULL: left out).
+ * *special: some key is not the fallback. */
+Json *dependency_layout_key(const Element *element, Arena *arena, const char *config_key, const char *fallback,
+                            gboolean *special);
+/* A list of strings in code point order; `list` may be NULL. */
+Json *sorted_strings_key(Arena *arena, const Node *list);

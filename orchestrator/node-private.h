@@ -13,13 +13,13 @@ typedef struct {
 struct Node {
     Provenance where;
     guint8 type;
-    guint8 capacity_log2; /* of items and entries; 0: none allocated */
+    guint8 capacity_log2; /* of items and entries, rounded down; 0: at most one */
     guint8 flags;
     guint32 size;
     union {
         const char *text;
         Node **items;
-        NodeEntry *entries; /* entries[-1].value is the hash index of a large mapping, or NULL */
+        NodeEntry *entries; /* of a large mapping, entries[-1].value is its hash index */
     };
 };
 
@@ -27,9 +27,11 @@ struct Node {
 #define NODE_MAX_DEPTH 200
 
 enum {
-    NODE_HAS_DIRECTIVE = 1 << 0, /* this mapping or something below it has a key in parentheses */
-    NODE_HAS_VARIABLE = 1 << 1,  /* some scalar in here contains "%{" */
-    NODE_IS_BUILTIN = 1 << 2     /* not from a file: its place never replaces another in composition */
+    NODE_HAS_DIRECTIVE = 1 << 0, /* here or below is a key (<), (>) or (=) */
+    NODE_HAS_CONDITION = 1 << 1, /* here or below is a key (?), (!) or (@) */
+    NODE_HAS_VARIABLE = 1 << 2,  /* some scalar in here contains "%{" */
+    NODE_IS_BUILTIN = 1 << 3,    /* not from a file: its place never replaces another in composition */
+    NODE_IS_SHARED = 1 << 4      /* part of a project's defaults: what is computed from it is worth remembering */
 };
 
 /* Like node_set, but the key is already in the arena. */
@@ -38,5 +40,16 @@ void node_put(Arena *arena, Node *mapping, const char *key, Node *value);
 Node *node_copy_shallow(Arena *arena, const Node *node);
 /* Python's str.strip(): also Unicode blanks. */
 const char *text_strip(const char *text, gsize *length);
-/* Inserts at the front. */
-void node_prepend(Arena *arena, Node *sequence, Node *item);
+/* Fills an empty container of the parser; no slack is left. */
+void node_fill_sequence(Arena *arena, Node *sequence, Node *const *items, gsize count);
+void node_fill_mapping(Arena *arena, Node *mapping, const NodeEntry *entries, gsize count);
+/* A scalar with text as it is, which stays in the arena. */
+Node *node_new_text(Arena *arena, const char *text, const Provenance *where);
+/* A mapping with the same keys and other values, sharing the hash index. */
+Node *node_copy_with_values(Arena *arena, const Node *mapping, Node *const *values);
+/* Computes again what a container says about what is below it, after children were replaced. */
+void node_refresh_flags(Node *container);
+/* Sets NODE_IS_SHARED on the node and all below it. */
+void node_mark_shared(Node *node);
+/* TRAILING_LIST_DIRECTIVE if a list directive is left anywhere. */
+gboolean node_check_composed(const Node *node, GError **error);

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define INDEX_FROM_SIZE 24u
+/* Mappings that have room for this many entries (as a power of two) are found by hash. */
+#define INDEX_FROM_LOG2 5
 
 static const char *const no_text = "";
 
@@ -62,7 +63,14 @@ typedef struct {
 
 static Index *index_of(const Node *mapping)
 {
-    return mapping->capacity_log2 == 0 ? NULL : (Index *)mapping->entries[-1].value;
+    return mapping->capacity_log2 < INDEX_FROM_LOG2 ? NULL : (Index *)mapping->entries[-1].value;
+}
+
+/* Room for entries, with the slot for the index where there is one. */
+static NodeEntry *new_entries(Arena *arena, gsize count, gboolean indexed)
+{
+    NodeEntry *entries = arena_alloc(arena, (count + (indexed ? 1 : 0)) * sizeof *entries);
+    return indexed ? entries + 1 : entries;
 }
 
 static void index_add(Index *index, const char *key, guint32 position)
@@ -76,7 +84,7 @@ static void index_add(Index *index, const char *key, guint32 position)
 
 static void index_rebuild(Arena *arena, Node *mapping)
 {
-    guint32 slots = 4u << mapping->capacity_log2;
+    guint32 slots = 4u << mapping->capacity_log2; /* twice the room, which is less than twice the power */
     Index *index = index_of(mapping);
     if (index == NULL || index->mask + 1 < slots) {
         index = arena_alloc(arena, sizeof(Index) + slots * sizeof(guint32));
@@ -178,16 +186,21 @@ const char *text_strip(const char *text, gsize *length)
     return text;
 }
 
-Node *node_new_scalar(Arena *arena, const char *text, const Provenance *where)
+Node *node_new_text(Arena *arena, const char *text, const Provenance *where)
 {
     Node *node = new_node(arena, NODE_SCALAR, where);
-    gsize length = strlen(text);
-    const char *stripped = text_strip(text, &length);
-    node->text = arena_strndup(arena, stripped, length);
-    if (strstr(node->text, "%{") != NULL) {
+    node->text = text;
+    if (strstr(text, "%{") != NULL) {
         node->flags |= NODE_HAS_VARIABLE;
     }
     return node;
+}
+
+Node *node_new_scalar(Arena *arena, const char *text, const Provenance *where)
+{
+    gsize length = strlen(text);
+    const char *stripped = text_strip(text, &length);
+    return node_new_text(arena, arena_strndup(arena, stripped, length), where);
 }
 
 Node *node_new_sequence(Arena *arena, const Provenance *where)
@@ -214,19 +227,43 @@ static void grow(Arena *arena, Node *node)
             memcpy(items, node->items, node->size * sizeof *items);
         }
         node->items = items;
-    } else {
-        NodeEntry *entries = (NodeEntry *)arena_alloc(arena, (capacity + 1) * sizeof *entries) + 1;
-        if (node->size > 0) {
-            memcpy(entries - 1, node->entries - 1, (node->size + 1) * sizeof *entries);
-        }
-        node->entries = entries;
+        return;
+    }
+    NodeEntry *entries = new_entries(arena, capacity, node->capacity_log2 >= INDEX_FROM_LOG2);
+    if (node->size > 0) {
+        memcpy(entries, node->entries, node->size * sizeof *entries);
+    }
+    node->entries = entries;
+    if (node->capacity_log2 >= INDEX_FROM_LOG2) {
+        index_rebuild(arena, node);
     }
 }
 
 /* What a container says about everything below it. */
 static void inherit_flags(Node *container, const Node *item)
 {
-    container->flags |= item->flags & (NODE_HAS_DIRECTIVE | NODE_HAS_VARIABLE);
+    container->flags |= item->flags & (NODE_HAS_DIRECTIVE | NODE_HAS_CONDITION | NODE_HAS_VARIABLE);
+}
+
+static void note_key(Node *mapping, const char *key)
+{
+    if (key[0] == '(' && key[1] != '\0' && key[2] == ')' && key[3] == '\0') {
+        mapping->flags |= strchr("<>=", key[1]) != NULL   ? NODE_HAS_DIRECTIVE
+                          : strchr("?!@", key[1]) != NULL ? NODE_HAS_CONDITION
+                                                          : 0;
+    }
+}
+
+void node_refresh_flags(Node *container)
+{
+    container->flags &= (guint8) ~(NODE_HAS_DIRECTIVE | NODE_HAS_CONDITION | NODE_HAS_VARIABLE);
+    for (guint32 i = 0; container->type == NODE_SEQUENCE && i < container->size; i++) {
+        inherit_flags(container, container->items[i]);
+    }
+    for (guint32 i = 0; container->type == NODE_MAPPING && i < container->size; i++) {
+        inherit_flags(container, container->entries[i].value);
+        note_key(container, container->entries[i].key);
+    }
 }
 
 void node_append(Arena *arena, Node *sequence, Node *item)
@@ -237,34 +274,70 @@ void node_append(Arena *arena, Node *sequence, Node *item)
     inherit_flags(sequence, item);
 }
 
-void node_prepend(Arena *arena, Node *sequence, Node *item)
-{
-    node_append(arena, sequence, item);
-    memmove(sequence->items + 1, sequence->items, (sequence->size - 1) * sizeof *sequence->items);
-    sequence->items[0] = item;
-}
-
 void node_put(Arena *arena, Node *mapping, const char *key, Node *value)
 {
     g_assert(mapping->type == NODE_MAPPING);
     inherit_flags(mapping, value);
-    if (key[0] == '(') {
-        mapping->flags |= NODE_HAS_DIRECTIVE;
-    }
+    note_key(mapping, key);
     gint64 position = find_position(mapping, key);
     if (position >= 0) {
         mapping->entries[position].value = value;
         return;
     }
-    guint8 capacity_log2 = mapping->capacity_log2;
     grow(arena, mapping);
     mapping->entries[mapping->size] = (NodeEntry){key, value};
     mapping->size++;
     Index *index = index_of(mapping);
-    if (index != NULL && capacity_log2 == mapping->capacity_log2) {
+    if (index != NULL) {
         index_add(index, key, mapping->size - 1);
-    } else if (mapping->size >= INDEX_FROM_SIZE) {
+    }
+}
+
+/* The largest power of two that fits, so that the next append makes new room. */
+static void set_exact_capacity(Node *node, gsize count)
+{
+    node->size = (guint32)count;
+    node->capacity_log2 = (guint8)(g_bit_storage(count) - 1);
+}
+
+void node_fill_sequence(Arena *arena, Node *sequence, Node *const *items, gsize count)
+{
+    if (count == 0) {
+        return;
+    }
+    sequence->items = arena_alloc(arena, count * sizeof *items);
+    memcpy(sequence->items, items, count * sizeof *items);
+    set_exact_capacity(sequence, count);
+    for (gsize i = 0; i < count; i++) {
+        inherit_flags(sequence, items[i]);
+    }
+}
+
+void node_fill_mapping(Arena *arena, Node *mapping, const NodeEntry *entries, gsize count)
+{
+    if (count == 0) {
+        return;
+    }
+    set_exact_capacity(mapping, count);
+    mapping->entries = new_entries(arena, count, mapping->capacity_log2 >= INDEX_FROM_LOG2);
+    memcpy(mapping->entries, entries, count * sizeof *entries);
+    for (gsize i = 0; i < count; i++) {
+        inherit_flags(mapping, entries[i].value);
+        note_key(mapping, entries[i].key);
+    }
+    if (mapping->capacity_log2 >= INDEX_FROM_LOG2) {
         index_rebuild(arena, mapping);
+    }
+}
+
+void node_mark_shared(Node *node)
+{
+    node->flags |= NODE_IS_SHARED;
+    for (guint32 i = 0; node->type == NODE_SEQUENCE && i < node->size; i++) {
+        node_mark_shared(node->items[i]);
+    }
+    for (guint32 i = 0; node->type == NODE_MAPPING && i < node->size; i++) {
+        node_mark_shared(node->entries[i].value);
     }
 }
 
@@ -291,7 +364,8 @@ Node *node_copy_shallow(Arena *arena, const Node *node)
 {
     Node *copy = arena_new_of(arena, Node);
     *copy = *node;
-    if (node->type == NODE_SCALAR || node->capacity_log2 == 0) {
+    copy->flags &= (guint8)~NODE_IS_SHARED;
+    if (node->type == NODE_SCALAR || node->size == 0) {
         return copy;
     }
     copy->capacity_log2 = 0;
@@ -304,11 +378,33 @@ Node *node_copy_shallow(Arena *arena, const Node *node)
         memcpy(copy->items, node->items, node->size * sizeof *copy->items);
         return copy;
     }
-    copy->entries = (NodeEntry *)arena_alloc(arena, (capacity + 1) * sizeof *copy->entries) + 1;
+    copy->entries = new_entries(arena, capacity, copy->capacity_log2 >= INDEX_FROM_LOG2);
     memcpy(copy->entries, node->entries, node->size * sizeof *copy->entries);
-    if (copy->size >= INDEX_FROM_SIZE) {
+    if (copy->capacity_log2 >= INDEX_FROM_LOG2) {
         index_rebuild(arena, copy);
     }
+    return copy;
+}
+
+Node *node_copy_with_values(Arena *arena, const Node *mapping, Node *const *values)
+{
+    Node *copy = arena_new_of(arena, Node);
+    *copy = *mapping;
+    copy->flags &= (guint8)~NODE_IS_SHARED;
+    if (mapping->size == 0) {
+        return copy;
+    }
+    set_exact_capacity(copy, mapping->size);
+    gboolean indexed = copy->capacity_log2 >= INDEX_FROM_LOG2;
+    copy->entries = new_entries(arena, mapping->size, indexed);
+    if (indexed) {
+        /* Never written through this copy: its next new key makes an index of its own. */
+        copy->entries[-1] = mapping->entries[-1];
+    }
+    for (guint32 i = 0; i < mapping->size; i++) {
+        copy->entries[i] = (NodeEntry){mapping->entries[i].key, values[i]};
+    }
+    node_refresh_flags(copy);
     return copy;
 }
 

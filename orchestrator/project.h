@@ -30,6 +30,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
 Arena *session_arena(Session *session);
 Project *session_toplevel(Session *session);
 
+/* Junctions whose source is not a local directory: fetches and stages the sources of `junction` and returns the directory (g_free), which must stay.
+ * Without such a function they are SUBPROJECT_INCONSISTENT. */
+typedef char *(*SubprojectFunc)(Element *junction, gpointer data, GError **error);
+void session_set_subproject_func(Session *session, SubprojectFunc func, gpointer data);
+
 /* Loads the named elements ("x.bst", "junction.bst:x.bst") and all they depend on, resolves and computes keys.  NULL or empty: the project's default targets. Result: the
  * target elements, in the order given; free the array. */
 GPtrArray *session_load_elements(Session *session, const char *const *names, GError **error);

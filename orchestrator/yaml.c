@@ -9,14 +9,21 @@
 
 /* A document of this size with nothing but list items still fits into memory. */
 #define YAML_MAX_BYTES ((gsize)256 << 20)
+/* Up to here a mapping's keys are compared one by one. */
+#define LINEAR_KEYS 32
 
 typedef struct {
     Arena *arena;
     const NodeFile *file;
     yaml_parser_t parser;
-    Node *stack[NODE_MAX_DEPTH];
-    const char *keys[NODE_MAX_DEPTH]; /* of the value that is awaited in stack[i] */
+    struct {
+        Node *node;
+        const char *key; /* of the value that a mapping awaits */
+        gsize first;     /* of its entries in `pending` */
+    } stack[NODE_MAX_DEPTH];
     int depth;
+    GArray *pending;  /* NodeEntry of all open containers; each gets exactly the room that it needs */
+    GHashTable *keys; /* of one large mapping at a time: made when a second key may be there twice */
     Node *root;
     gboolean document_ended;
 } Reader;
@@ -55,19 +62,57 @@ static void place(Reader *reader, Node *value)
         reader->root = value;
         return;
     }
-    Node *parent = reader->stack[reader->depth - 1];
-    if (parent->type == NODE_SEQUENCE) {
-        node_append(reader->arena, parent, value);
-    } else {
-        node_put(reader->arena, parent, reader->keys[reader->depth - 1], value);
-        reader->keys[reader->depth - 1] = NULL;
-    }
+    NodeEntry entry = {reader->stack[reader->depth - 1].key, value};
+    reader->stack[reader->depth - 1].key = NULL;
+    g_array_append_val(reader->pending, entry);
 }
 
 static gboolean waits_for_key(const Reader *reader)
 {
-    return reader->depth > 0 && reader->stack[reader->depth - 1]->type == NODE_MAPPING &&
-           reader->keys[reader->depth - 1] == NULL;
+    return reader->depth > 0 && reader->stack[reader->depth - 1].node->type == NODE_MAPPING &&
+           reader->stack[reader->depth - 1].key == NULL;
+}
+
+/* Keys are interned.  Large mappings remember theirs in a set of (mapping, key), so that no document costs quadratic time. */
+typedef struct {
+    const Node *mapping;
+    const char *key;
+} KeyUse;
+
+static guint key_use_hash(gconstpointer data)
+{
+    const KeyUse *use = data;
+    return g_direct_hash(use->mapping) * 31 + g_direct_hash(use->key);
+}
+
+static gboolean key_use_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(KeyUse)) == 0;
+}
+
+static gboolean is_duplicate(Reader *reader, const char *key)
+{
+    gsize first = reader->stack[reader->depth - 1].first;
+    gsize count = reader->pending->len - first;
+    const NodeEntry *entries = &g_array_index(reader->pending, NodeEntry, first);
+    if (count < LINEAR_KEYS) {
+        for (gsize i = 0; i < count; i++) {
+            if (entries[i].key == key) {
+                return TRUE;
+            }
+        }
+        return FALSE;
+    }
+    if (reader->keys == NULL) {
+        reader->keys = g_hash_table_new_full(key_use_hash, key_use_equal, g_free, NULL);
+    }
+    const Node *mapping = reader->stack[reader->depth - 1].node;
+    for (gsize i = count == LINEAR_KEYS ? 0 : count - 1; i < count; i++) {
+        KeyUse *use = g_new(KeyUse, 1);
+        *use = (KeyUse){mapping, entries[i].key};
+        g_hash_table_add(reader->keys, use);
+    }
+    return g_hash_table_contains(reader->keys, &(KeyUse){mapping, key});
 }
 
 static gboolean on_scalar(Reader *reader, const yaml_event_t *event, GError **error)
@@ -87,11 +132,11 @@ static gboolean on_scalar(Reader *reader, const yaml_event_t *event, GError **er
         return TRUE;
     }
     const char *key = arena_intern(reader->arena, (const char *)event->data.scalar.value, event->data.scalar.length);
-    if (node_find(reader->stack[reader->depth - 1], key) != NULL) {
+    if (is_duplicate(reader, key)) {
         g_autofree char *problem = g_strdup_printf("Duplicate key %s", key);
         return malformed(reader, event->start_mark, problem, error);
     }
-    reader->keys[reader->depth - 1] = key;
+    reader->stack[reader->depth - 1].key = key;
     return TRUE;
 }
 
@@ -106,15 +151,32 @@ static gboolean on_start(Reader *reader, NodeType type, const yaml_event_t *even
     if (reader->depth == NODE_MAX_DEPTH) {
         return malformed(reader, event->start_mark, "nested too deeply", error);
     }
-    reader->keys[reader->depth] = NULL;
-    reader->stack[reader->depth++] = node_of_event(reader, type, event);
+    reader->stack[reader->depth].node = node_of_event(reader, type, event);
+    reader->stack[reader->depth].key = NULL;
+    reader->stack[reader->depth].first = reader->pending->len;
+    reader->depth++;
     return TRUE;
 }
 
 /* Containers are placed when they are complete, so that what is known about all their items can be passed upward. */
 static void on_end(Reader *reader)
 {
-    Node *done = reader->stack[--reader->depth];
+    reader->depth--;
+    Node *done = reader->stack[reader->depth].node;
+    gsize first = reader->stack[reader->depth].first;
+    gsize count = reader->pending->len - first;
+    NodeEntry *entries = (NodeEntry *)(void *)reader->pending->data + first;
+    if (done->type == NODE_MAPPING) {
+        node_fill_mapping(reader->arena, done, entries, count);
+    } else {
+        Node **items = (Node **)entries; /* in place: an item is never written before its entry was read */
+        for (gsize i = 0; i < count; i++) {
+            Node *item = entries[i].value;
+            memcpy(&items[i], &item, sizeof item);
+        }
+        node_fill_sequence(reader->arena, done, items, count);
+    }
+    g_array_set_size(reader->pending, (guint)first);
     place(reader, done);
 }
 
@@ -205,10 +267,13 @@ Node *node_parse(Arena *arena, const NodeFile *file, const char *text, gsize len
         error_set(error, ERROR_LOAD, "INVALID_YAML", &start, "YAML parser initialization failed");
         return NULL;
     }
+    reader->pending = g_array_sized_new(FALSE, FALSE, sizeof(NodeEntry), 64);
     yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, length);
     gboolean ok = read_events(reader, error);
     yaml_parser_delete(&reader->parser);
+    g_array_unref(reader->pending);
+    g_clear_pointer(&reader->keys, g_hash_table_unref);
     if (!ok) {
         return NULL;
     }

@@ -1,0 +1,91 @@
+/*
+ * element-private.h - an element while it is loaded: its YAML, its links, what it shares with others of its kind.
+ */
+#pragma once
+
+#include "project-private.h"
+
+struct SplitDomain {
+    const char *name;
+    GRegex *regex;
+};
+
+typedef enum { LOADED_NODE, LOADED_DEPENDENCIES, LOADED_RESOLVED } LoadState;
+
+struct ElementData {
+    Element element; /* first: a cast leads back */
+    Node *node;      /* the whole file, conditionals and includes resolved */
+    const Node *link_target;
+    KindDefaults *defaults;
+    const char *const *nocache_own; /* its own names, if it has any */
+    LoadState state;
+    enum { WALK_NEW, WALK_OPEN, WALK_DONE } walk; /* for cycles */
+    gboolean first_pass;                          /* junction or link */
+    guint mark, slot;                             /* the element that has it as a dependency, and where */
+    guint order;                                  /* post-order number while dependencies are sorted */
+    const char *key_name;                         /* canonical JSON: the start of its entry in keys of others */
+    struct {
+        struct SplitDomain *domains; /* compiled on first use */
+        gsize count;
+    } splits;
+};
+
+static inline ElementData *element_data(const Element *element)
+{
+    return (ElementData *)element;
+}
+
+/* ---- element.c ---- */
+/* Frees what is not in the arena. */
+void element_clear(Element *element);
+
+/* ---- element-load.c: files, links, junctions, dependencies ---- */
+/* The subproject behind a junction path ("a.bst:b.bst"). */
+Project *project_get_subproject(Project *project, const char *junction_path, const Provenance *where, GError **error);
+/* The same among those that are loaded, or NULL. */
+Project *project_find_subproject(Project *project, const char *junction_path);
+/* The element and everything that it depends on. */
+ElementData *element_load(Project *project, const char *name, const Provenance *where, GError **error);
+/* CIRCULAR_DEPENDENCY naming the chain. */
+gboolean elements_check_cycles(Element *const *targets, gsize count, GError **error);
+
+/* ---- project-conflicts.c ---- */
+/* CONFLICTING_JUNCTION. */
+gboolean projects_check_conflicts(Session *session, GError **error);
+
+/* ---- element-scope.c ---- */
+/* element_scope for callers that ask for many: `seen` has room for all elements of the session, and `stamp` is another each time. */
+void elements_scope_into(Element *element, Scope scope, guint32 *seen, guint32 stamp, GArray *stack, GPtrArray *out);
+GArray *elements_scope_stack(void);
+
+/* ---- dependency-sort.c ---- */
+/* Of all elements below the targets, in BuildStream's order. */
+void elements_sort_dependencies(Session *session, Element *const *targets, gsize count);
+/* The order of one list under a comparison that need not be transitive: the algorithm's steps are part of the result. */
+void dependency_list_sort(Dependency *list, gsize count,
+                          int (*compare)(const Dependency *, const Dependency *, gpointer), gpointer data);
+
+/* ---- element-dependencies.c ---- */
+/* Reads the dependency lists of the node; names only, `element` is not set. */
+typedef struct {
+    const char *junction; /* or NULL */
+    const char *name;
+    Dependency dependency;
+} DependencySpec;
+gboolean dependencies_parse(Arena *arena, const Node *node, GArray *specs, GError **error);
+void dependency_merge(Arena *arena, Dependency *into, const Dependency *other);
+
+/* ---- element-defaults.c ---- */
+KindDefaults *kind_defaults_get(Project *project, ProjectConfig *config, const char *kind, const Provenance *where,
+                                GError **error);
+void kind_defaults_free(KindDefaults *defaults);
+
+/* ---- element-resolve.c ---- */
+/* Variables, environment, config …, sources; then the kind's configure. Dependencies are resolved before. */
+gboolean element_resolve(ElementData *data, GError **error);
+
+/* ---- source-load.c ---- */
+gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error);
+
+/* ---- key.c ---- */
+gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error);

@@ -1,0 +1,291 @@
+/*
+ * element.c - loading targets, and what a loaded element answers.
+ */
+#include "element-private.h"
+#include "glob.h"
+#include "node-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Files below the element path that are looked at to find default targets. */
+#define MAX_DEFAULT_TARGETS 10000000u
+
+/* ---- Loading ---- */
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All elements below the element path: of a directory first its files, then its directories, by name. */
+static void list_directory(const Project *project, const char *below, GPtrArray *files, GPtrArray *directories)
+{
+    g_autofree char *path = g_build_filename(project->element_path, below, NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
+        g_ptr_array_add(names, g_strdup(name));
+    }
+    g_ptr_array_sort(names, compare_strings);
+    guint first_directory = directories->len;
+    for (guint i = 0; i < names->len && files->len < MAX_DEFAULT_TARGETS; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        char *relative = *below != '\0' ? g_build_filename(below, name, NULL) : g_strdup(name);
+        g_autofree char *full = g_build_filename(path, name, NULL);
+        gboolean is_directory = g_file_test(full, G_FILE_TEST_IS_DIR);
+        if (is_directory && strcmp(name, ".bst") != 0 && !g_file_test(full, G_FILE_TEST_IS_SYMLINK)) {
+            g_ptr_array_insert(directories, (gint)directories->len, relative);
+        } else if (!is_directory && g_str_has_suffix(name, ".bst")) {
+            g_ptr_array_add(files, relative);
+        } else {
+            g_free(relative);
+        }
+    }
+    /* A stack: the first name has to come out first. */
+    for (guint i = first_directory, j = directories->len; i + 1 < j; i++, j--) {
+        gpointer swapped = directories->pdata[i];
+        directories->pdata[i] = directories->pdata[j - 1];
+        directories->pdata[j - 1] = swapped;
+    }
+}
+
+static GPtrArray *all_elements(const Project *project)
+{
+    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) directories = g_ptr_array_new();
+    g_ptr_array_add(directories, g_strdup(""));
+    while (directories->len > 0) {
+        g_autofree char *below = g_ptr_array_steal_index(directories, directories->len - 1);
+        list_directory(project, below, files, directories);
+    }
+    return files;
+}
+
+static GPtrArray *default_names(const Session *session)
+{
+    const Project *project = session->toplevel;
+    GPtrArray *names = NULL;
+    if (session->workspace_element == NULL && (project->default_targets == NULL || *project->default_targets == NULL)) {
+        return all_elements(project);
+    }
+    names = g_ptr_array_new_with_free_func(g_free);
+    if (session->workspace_element != NULL) {
+        g_ptr_array_add(names, g_strdup(session->workspace_element));
+        return names;
+    }
+    for (const char *const *name = project->default_targets; *name != NULL; name++) {
+        g_ptr_array_add(names, g_strdup(*name));
+    }
+    return names;
+}
+
+typedef struct {
+    Element *element;
+    gsize next;
+} Step;
+
+/* Dependencies come before what depends on them, here and in the session's list. */
+static gboolean resolve_all(Session *session, Element *target, GError **error)
+{
+    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Step));
+    Step start = {target, 0};
+    g_array_append_val(path, start);
+    while (path->len > 0) {
+        Step *step = &g_array_index(path, Step, path->len - 1);
+        Element *element = step->element;
+        if (element->index == G_MAXUINT && step->next < element->n_dependencies) {
+            Step below = {element->dependencies[step->next++].element, 0};
+            if (below.element->index == G_MAXUINT) {
+                g_array_append_val(path, below);
+            }
+            continue;
+        }
+        g_array_set_size(path, path->len - 1);
+        if (element->index != G_MAXUINT) {
+            continue;
+        }
+        if (!element_resolve(element_data(element), error)) {
+            return FALSE;
+        }
+        element->index = session->elements->len;
+        g_ptr_array_add(session->elements, element);
+    }
+    return TRUE;
+}
+
+static GPtrArray *load_targets(Session *session, const char *const *names, gboolean skip_junctions, GError **error)
+{
+    g_autoptr(GPtrArray) targets = g_ptr_array_new();
+    for (const char *const *name = names; *name != NULL; name++) {
+        if (g_path_is_absolute(*name)) {
+            error_set(error, ERROR_LOAD, "INVALID_DATA", NULL,
+                      "Target '%s' was not specified as a relative path to the base project directory: %s", *name,
+                      session->toplevel->element_path);
+            return NULL;
+        }
+        const char *kept = arena_intern(session->arena, *name, strlen(*name));
+        ElementData *data = element_load(session->toplevel, kept, NULL, error);
+        if (data == NULL) {
+            return NULL;
+        }
+        if (!skip_junctions || strcmp(data->element.kind_name, "junction") != 0) {
+            g_ptr_array_add(targets, &data->element);
+        }
+    }
+    return g_steal_pointer(&targets);
+}
+
+GPtrArray *session_load_elements(Session *session, const char *const *names, GError **error)
+{
+    gboolean by_default = names == NULL || *names == NULL;
+    g_autoptr(GPtrArray) defaults = NULL;
+    if (by_default) {
+        defaults = default_names(session);
+        g_ptr_array_add(defaults, NULL);
+        names = (const char *const *)defaults->pdata;
+    }
+    if (!project_ensure_fully_loaded(session->toplevel, error)) {
+        return NULL;
+    }
+    g_autoptr(GPtrArray) targets = load_targets(session, names, by_default, error);
+    Element *const *elements = targets != NULL ? (Element *const *)targets->pdata : NULL;
+    if (targets == NULL || !elements_check_cycles(elements, targets->len, error) ||
+        !projects_check_conflicts(session, error)) {
+        return NULL;
+    }
+    guint known = session->elements->len;
+    elements_sort_dependencies(session, elements, targets->len);
+    for (guint i = 0; i < targets->len; i++) {
+        if (!resolve_all(session, elements[i], error)) {
+            return NULL;
+        }
+    }
+    Element *const *added = (Element *const *)session->elements->pdata + known;
+    if (!elements_compute_keys(session, added, session->elements->len - known, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&targets);
+}
+
+void element_clear(Element *element)
+{
+    ElementData *data = element_data(element);
+    for (gsize i = 0; i < data->splits.count; i++) {
+        g_regex_unref(data->splits.domains[i].regex);
+    }
+    g_clear_pointer(&data->splits.domains, g_free);
+}
+
+/* ---- Variables ---- */
+
+const char *element_variable(const Element *element, const char *name)
+{
+    const Node *value = node_find(element->variables, name);
+    return value != NULL ? node_text(value) : NULL;
+}
+
+const char *element_expand(const Element *element, const char *text, const Provenance *where, GError **error)
+{
+    Arena *arena = element->project->session->arena;
+    g_autoptr(GString) out = g_string_new(NULL);
+    const char *at = text;
+    for (const char *next; (next = strstr(at, "%{")) != NULL;) {
+        gsize length = variable_reference_at(next + 2);
+        g_string_append_len(out, at, next - at + (length == 0 ? 2 : 0));
+        at = next + 2;
+        if (length == 0) {
+            continue;
+        }
+        g_autofree char *name = g_strndup(next + 2, length);
+        const char *value = element_variable(element, name);
+        if (value == NULL) {
+            error_set(error, ERROR_LOAD, "UNRESOLVED_VARIABLE", where, "Reference to undefined variable '%s'", name);
+            return NULL;
+        }
+        g_string_append(out, value);
+        at += length + 1;
+    }
+    g_string_append(out, at);
+    return arena_strndup(arena, out->str, out->len);
+}
+
+char *element_normal_name(const Element *element)
+{
+    char *name = g_strdelimit(g_strdup(element->name), "/", '-');
+    char *dot = strrchr(name, '.');
+    if (dot != NULL && dot != name) {
+        *dot = '\0';
+    }
+    for (char *c = name; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && strchr("-._", *c) == NULL) {
+            *c = '_';
+        }
+    }
+    return name;
+}
+
+/* ---- Public data ---- */
+
+static const Node *public_bst(const Element *element, const char *key)
+{
+    const Node *bst = element->public_ != NULL ? node_find(element->public_, "bst") : NULL;
+    return bst != NULL ? node_find(bst, key) : NULL;
+}
+
+static const char *const no_strings[] = {NULL};
+
+const char *const *element_integration_commands(const Element *element)
+{
+    const Node *bst = element->public_ != NULL ? node_find(element->public_, "bst") : NULL;
+    const char *const *commands = no_strings;
+    if (bst != NULL) {
+        node_get_strings(bst, "integration-commands", element->project->session->arena, &commands, NULL);
+    }
+    return commands;
+}
+
+const char *const *element_split_domains(const Element *element)
+{
+    const Node *rules = public_bst(element, "split-rules");
+    gsize count = node_size(rules != NULL ? rules : element->config);
+    if (rules == NULL || node_type(rules) != NODE_MAPPING) {
+        return no_strings;
+    }
+    const char **names = arena_alloc(element->project->session->arena, (count + 1) * sizeof *names);
+    for (gsize i = 0; i < count; i++) {
+        names[i] = node_key_at(rules, i);
+    }
+    return names;
+}
+
+/* What is no list of strings was refused when keys were computed, or matches nothing. */
+static void compile_splits(ElementData *data)
+{
+    const Node *rules = public_bst(&data->element, "split-rules");
+    gsize count = rules != NULL ? node_size(rules) : 0;
+    data->splits.domains = g_new0(struct SplitDomain, count + 1);
+    for (gsize i = 0; i < count; i++) {
+        const char *const *globs = no_strings;
+        const char *name = node_key_at(rules, i);
+        node_get_strings(rules, name, data->element.project->session->arena, &globs, NULL);
+        GRegex *regex = glob_compile(globs, g_strv_length((char **)globs), NULL);
+        if (regex != NULL) {
+            data->splits.domains[data->splits.count++] = (struct SplitDomain){name, regex};
+        }
+    }
+}
+
+gboolean element_in_split_domain(const Element *element, const char *domain, const char *path)
+{
+    ElementData *data = element_data(element);
+    if (data->splits.domains == NULL) {
+        compile_splits(data);
+    }
+    for (gsize i = 0; i < data->splits.count; i++) {
+        if (strcmp(data->splits.domains[i].name, domain) == 0) {
+            return g_regex_match_full(data->splits.domains[i].regex, path, -1, 0, 0, NULL, NULL);
+        }
+    }
+    return FALSE;
+}

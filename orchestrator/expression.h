@@ -1,0 +1,26 @@
+/*
+ * expression.h - the language of conditionals: what Jinja2 accepts between `{% if` and `%}`, with the project's options as the only names.
+ *
+ * Not supported, because no project can use them usefully here: calls, filters and tests that need anything but the value itself.
+ */
+#pragma once
+
+#include "arena.h"
+
+typedef enum { VALUE_NONE, VALUE_BOOL, VALUE_INT, VALUE_FLOAT, VALUE_STRING, VALUE_LIST } ValueType;
+typedef struct Value Value;
+struct Value {
+    ValueType type;
+    gint64 number; /* BOOL, INT */
+    double real;
+    const char *text;
+    const Value *items; /* LIST */
+    gsize count;
+};
+
+/* Finds a name's value, or NULL. */
+typedef const Value *(*ExpressionLookup)(const char *name, gpointer data);
+
+/* Evaluates to TRUE or FALSE in *result.  On failure returns FALSE and sets *problem (free with g_free). */
+gboolean expression_evaluate(const char *text, ExpressionLookup lookup, gpointer data, gboolean *result,
+                             char **problem);

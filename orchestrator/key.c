@@ -1,0 +1,336 @@
+/*
+ * key.c - cache keys, bit by bit those of BuildStream 2.8.
+ *
+ * A key is the hash of one long line of JSON.  Most of it is the same for thousands of elements, so shared parts are turned into text once; and the weak and the strict key
+ * differ in two places only, so the text is hashed from three pieces.
+ */
+#include "cas.h"
+#include "element-private.h"
+#include "node-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CORE_ARTIFACT_VERSION "11"
+
+typedef struct {
+    Session *session;
+    SluiceHasher *hasher;
+    GString *tail, *dependencies, *scratch;
+    GPtrArray *scope;
+    GArray *stack;
+    guint32 *seen;
+    guint32 stamp;
+} Keys;
+
+/* ---- Texts ---- */
+
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp((*(const NodeEntry *const *)a)->key, (*(const NodeEntry *const *)b)->key);
+}
+
+static void write_node(Session *session, const Node *node, const char *const *without, GString *out);
+
+static void write_mapping(Session *session, const Node *node, const char *const *without, GString *out)
+{
+    const NodeEntry *few[32];
+    g_autofree const NodeEntry **many = node->size > G_N_ELEMENTS(few) ? g_new(const NodeEntry *, node->size) : NULL;
+    const NodeEntry **sorted = many != NULL ? many : few;
+    gboolean first = TRUE;
+    for (guint32 i = 0; i < node->size; i++) {
+        sorted[i] = &node->entries[i];
+    }
+    qsort(sorted, node->size, sizeof *sorted, compare_entries);
+    g_string_append_c(out, '{');
+    for (guint32 i = 0; i < node->size; i++) {
+        if (without != NULL && g_strv_contains(without, sorted[i]->key)) {
+            continue;
+        }
+        if (!first) {
+            g_string_append_c(out, ',');
+        }
+        first = FALSE;
+        json_write_string(sorted[i]->key, out);
+        g_string_append_c(out, ':');
+        write_node(session, sorted[i]->value, NULL, out);
+    }
+    g_string_append_c(out, '}');
+}
+
+static void write_fresh(Session *session, const Node *node, const char *const *without, GString *out)
+{
+    if (node->type == NODE_SCALAR) {
+        json_write_string(node->text, out);
+        return;
+    }
+    if (node->type == NODE_MAPPING) {
+        write_mapping(session, node, without, out);
+        return;
+    }
+    g_string_append_c(out, '[');
+    for (guint32 i = 0; i < node->size; i++) {
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        write_node(session, node->items[i], NULL, out);
+    }
+    g_string_append_c(out, ']');
+}
+
+/* The node as JSON; what is shared is remembered.  `without` (or NULL): top keys to leave out; of one shared node always the same. */
+static void write_node(Session *session, const Node *node, const char *const *without, GString *out)
+{
+    gboolean worth = (node->flags & NODE_IS_SHARED) != 0 && node->type != NODE_SCALAR && without == NULL;
+    if (!worth) {
+        write_fresh(session, node, without, out);
+        return;
+    }
+    const char *known = g_hash_table_lookup(session->key_texts, node);
+    if (known == NULL) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        write_fresh(session, node, NULL, text);
+        known = g_string_free(g_steal_pointer(&text), FALSE);
+        g_hash_table_insert(session->key_texts, (gpointer)node, (gpointer)known);
+    }
+    g_string_append(out, known);
+}
+
+static void write_sandbox(const SandboxConfig *sandbox, GString *out)
+{
+    g_string_append(out, "{\"build-arch\":");
+    json_write_string(sandbox->build_arch, out);
+    if (sandbox->build_gid >= 0) {
+        g_string_append_printf(out, ",\"build-gid\":%" G_GINT64_FORMAT, sandbox->build_gid);
+    }
+    g_string_append(out, ",\"build-os\":");
+    json_write_string(sandbox->build_os, out);
+    if (sandbox->build_uid >= 0) {
+        g_string_append_printf(out, ",\"build-uid\":%" G_GINT64_FORMAT, sandbox->build_uid);
+    }
+    if (sandbox->remote_apis_socket != NULL) {
+        g_string_append(out, ",\"remote-apis-socket\":{");
+        if (sandbox->action_cache_enable_update) {
+            g_string_append(out, "\"action-cache-enable-update\":true,");
+        }
+        g_string_append(out, "\"path\":");
+        json_write_string(sandbox->remote_apis_socket, out);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, '}');
+}
+
+static void write_fatal_warnings(const Project *project, GString *out)
+{
+    g_string_append_c(out, '[');
+    for (const char *const *token = project->fatal_warnings; *token != NULL; token++) {
+        if (token != project->fatal_warnings) {
+            g_string_append_c(out, ',');
+        }
+        json_write_string(*token, out);
+    }
+    g_string_append_c(out, ']');
+}
+
+/* FALSE with *resolved FALSE and no error: a source has no ref. */
+static gboolean write_sources(const Element *element, GString *out, gboolean *resolved, GError **error)
+{
+    g_string_append_c(out, '[');
+    for (gsize i = 0; i < element->n_sources; i++) {
+        Source *source = element->sources[i];
+        source->key[0] = '\0';
+        *resolved &= !source->kind->has_ref || source->ref != NULL;
+        if (!*resolved) {
+            continue;
+        }
+        Json *key = source->kind->unique_key(source, source_arena(source), error);
+        if (key == NULL) {
+            return FALSE;
+        }
+        g_autoptr(GString) text = g_string_new(NULL);
+        json_write(key, text);
+        json_key_of_text(text->str, text->len, source->key);
+        g_string_append(out, i > 0 ? ",{" : "{");
+        if (source->directory != NULL) {
+            g_string_append(out, "\"directory\":");
+            json_write_string(source->directory, out);
+            g_string_append_c(out, ',');
+        }
+        g_string_append(out, "\"key\":");
+        g_string_append_len(out, text->str, (gssize)text->len);
+        g_string_append(out, ",\"name\":");
+        json_write_string(source->kind->name, out);
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+    return TRUE;
+}
+
+/* All members that come after "dependencies", without the closing brace. */
+static gboolean write_tail(Keys *keys, Element *element, gboolean *resolved, GError **error)
+{
+    GString *out = keys->tail;
+    Session *session = keys->session;
+    Arena *arena = arena_new();
+    const char *build_root = element_variable(element, "build-root");
+    g_string_truncate(out, 0);
+    g_string_append(out, ",\"element-base-key\":{\"build-root\":");
+    if (build_root != NULL) {
+        json_write_string(build_root, out);
+    } else {
+        g_string_append(out, "null");
+    }
+    g_string_append(out, "},\"element-plugin-key\":");
+    json_write(element->kind->unique_key(element, arena), out);
+    arena_free(arena);
+    g_string_append(out, ",\"element-plugin-name\":");
+    json_write_string(element->kind_name, out);
+    g_string_append_printf(out, ",\"element-plugin-version\":%d", element->kind->artifact_version);
+    if ((element->flags & KIND_RUNS_COMMANDS) != 0) {
+        const char *const *nocache = element->environment_nocache;
+        g_string_append(out, ",\"environment\":");
+        write_node(session, element->environment, nocache != NULL && *nocache != NULL ? nocache : NULL, out);
+    }
+    g_string_append(out, ",\"fatal-warnings\":");
+    write_fatal_warnings(element->project, out);
+    g_string_append(out, ",\"public\":");
+    write_node(session, element->public_, NULL, out);
+    if ((element->flags & KIND_RUNS_COMMANDS) != 0) {
+        g_string_append(out, ",\"sandbox\":");
+        write_sandbox(&element->sandbox, out);
+    }
+    g_string_append(out, ",\"sources\":");
+    return write_sources(element, out, resolved, error);
+}
+
+/* ["project","element" of an element that others depend on. */
+static const char *key_name(Keys *keys, const Element *element)
+{
+    ElementData *data = element_data(element);
+    if (data->key_name == NULL) {
+        GString *text = keys->scratch;
+        g_string_assign(text, "[");
+        json_write_string(element->project->name, text);
+        g_string_append_c(text, ',');
+        json_write_string(element->name, text);
+        data->key_name = arena_strndup(keys->session->arena, text->str, text->len);
+    }
+    return data->key_name;
+}
+
+static gboolean is_strict_dependency(const Element *element, const Element *other)
+{
+    for (gsize i = 0; i < element->n_dependencies; i++) {
+        if (element->dependencies[i].element == other) {
+            return element->dependencies[i].strict;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean has_strict_dependency(const Element *element)
+{
+    for (gsize i = 0; i < element->n_dependencies; i++) {
+        if (element->dependencies[i].strict) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* The build scope as the key lists it.  FALSE if a key is missing. */
+static gboolean write_dependencies(Keys *keys, const Element *element, gboolean weak)
+{
+    GString *out = keys->dependencies;
+    gboolean rebuild = (element->flags & KIND_STRICT_REBUILD) != 0;
+    gboolean look_for_strict = weak && !rebuild && has_strict_dependency(element);
+    g_string_assign(out, "{\"core-artifact-version\":" CORE_ARTIFACT_VERSION ",\"dependencies\":[");
+    for (guint i = 0; i < keys->scope->len; i++) {
+        const Element *other = g_ptr_array_index(keys->scope, i);
+        const char *key = weak ? other->weak_key : other->strict_key;
+        gboolean with_key = !weak || rebuild || (look_for_strict && is_strict_dependency(element, other));
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        g_string_append(out, key_name(keys, other));
+        if (with_key && *key == '\0') {
+            return FALSE;
+        }
+        if (with_key) {
+            g_string_append_len(out, ",\"", 2);
+            g_string_append_len(out, key, 64);
+            g_string_append_c(out, '"');
+        }
+        g_string_append_c(out, ']');
+    }
+    g_string_append_c(out, ']');
+    return TRUE;
+}
+
+static void hash_pieces(Keys *keys, const char *last, char out[65])
+{
+    SluiceDigest digest;
+    sluice_hasher_update(keys->hasher, keys->dependencies->str, keys->dependencies->len);
+    sluice_hasher_update(keys->hasher, keys->tail->str, keys->tail->len);
+    sluice_hasher_update(keys->hasher, last, strlen(last));
+    sluice_hasher_finish(keys->hasher, &digest);
+    sluice_digest_hex(&digest, out);
+}
+
+static gboolean compute(Keys *keys, Element *element, GError **error)
+{
+    gboolean resolved = TRUE;
+    element->weak_key[0] = element->strict_key[0] = '\0';
+    /* Junctions have keys only where somebody stages them; links have none. */
+    if (element->variables == NULL) {
+        return TRUE;
+    }
+    if (!write_tail(keys, element, &resolved, error)) {
+        return FALSE;
+    }
+    if (!resolved) {
+        return TRUE;
+    }
+    g_ptr_array_set_size(keys->scope, 0);
+    elements_scope_into(element, SCOPE_BUILD, keys->seen, ++keys->stamp, keys->stack, keys->scope);
+    if (!write_dependencies(keys, element, TRUE)) {
+        return TRUE;
+    }
+    hash_pieces(keys, "}", element->weak_key);
+    if (!write_dependencies(keys, element, FALSE)) {
+        return TRUE;
+    }
+    char last[100];
+    g_snprintf(last, sizeof last, ",\"weak-cache-key\":\"%s\"}", element->weak_key);
+    hash_pieces(keys, last, element->strict_key);
+    return TRUE;
+}
+
+gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error)
+{
+    Keys keys = {.session = session,
+                 .hasher = sluice_hasher_new(),
+                 .tail = g_string_sized_new(8192),
+                 .dependencies = g_string_sized_new(8192),
+                 .scratch = g_string_new(NULL),
+                 .scope = g_ptr_array_new(),
+                 .stack = elements_scope_stack(),
+                 .seen = g_new0(guint32, session->elements->len + 1)};
+    gboolean ok = TRUE;
+    for (gsize i = 0; ok && i < count; i++) {
+        ok = compute(&keys, elements[i], error);
+    }
+    sluice_hasher_free(keys.hasher);
+    g_string_free(keys.tail, TRUE);
+    g_string_free(keys.dependencies, TRUE);
+    g_string_free(keys.scratch, TRUE);
+    g_ptr_array_unref(keys.scope);
+    g_array_unref(keys.stack);
+    g_free(keys.seen);
+    return ok;
+}
+
+gboolean session_compute_keys(Session *session, GError **error)
+{
+    return elements_compute_keys(session, (Element *const *)session->elements->pdata, session->elements->len, error);
+}

@@ -1,0 +1,122 @@
+/*
+ * project-private.h - the inside of sessions and projects, for the files that load them.
+ */
+#pragma once
+
+#include "element.h"
+#include "kind.h"
+#include "project-options.h"
+#include "project.h"
+#include "variables.h"
+
+typedef struct ElementData ElementData; /* element-private.h */
+
+typedef struct ProjectConfig ProjectConfig;
+
+/* The composed defaults of one kind in one project, and what elements share of it. */
+typedef struct {
+    const ElementKind *kind;
+    const ProjectConfig *config_pass;
+    VariableBase *variables;
+    const Node *variables_node; /* as composed, with an empty element-name */
+    gboolean notparallel;
+    Node *environment, *config, *sandbox, *splits; /* not expanded; environment and sandbox with the project's */
+    Node *public_plain;                            /* of elements that say nothing about it; made on first use */
+    const char *const *environment_nocache;
+} KindDefaults;
+
+/* What one pass over project.conf gives.  Junctions and links live in the first pass, everything else in the second. */
+struct ProjectConfig {
+    gboolean first_pass;
+    OptionPool *options;
+    Node *variables;
+    Node *element_overrides, *source_overrides; /* or NULL */
+    Node *aliases;                              /* expanded, or NULL */
+    Node *mirrors;                              /* expanded, or NULL */
+    const char *default_mirror;
+    GHashTable *kinds; /* kind name → KindDefaults * */
+};
+
+/* project.refs or junction.refs. */
+typedef struct {
+    const char *name;
+    Node *projects; /* NULL: no file, or not loaded */
+} RefsFile;
+
+struct Project {
+    Session *session;
+    Project *parent;   /* NULL: toplevel */
+    Element *junction; /* in `parent` */
+    const char *name;
+    const char *directory;
+    const char *element_path; /* absolute */
+    const char *element_dir;  /* below `directory`; "" for itself */
+    const char *prefix;       /* of file names in messages: "junction.bst:" or "" */
+    int dirfd;
+    Node *conf; /* project.conf as written */
+    const char *const *default_targets;
+    const char *const *fatal_warnings; /* sorted */
+    Node *duplicates;                  /* project name → junction paths, or NULL */
+    Node *internal;                    /* junction paths, or NULL */
+    gboolean disallow_subproject_uris;
+    gboolean refs_file;
+    RefsFile refs, junction_refs;
+    ProjectConfig first, full;
+    gboolean fully_loaded;
+    Node *environment, *sandbox, *splits, *shell, *provenance_attributes;
+    const char *const *environment_nocache;
+    gboolean mirrors_from_user;
+    Node *conf_now;          /* project.conf composed and resolved by the latest pass */
+    GHashTable *plugins;     /* kind of a declared element plugin → path of its local origin, or "" */
+    GHashTable *files;       /* included files: key → Node * */
+    GHashTable *elements;    /* name → ElementData * */
+    GHashTable *subprojects; /* junction name → Project * */
+    GPtrArray *links;        /* Link *: link paths and where they lead */
+    GPtrArray *also_parents; /* Project *: those that override this one's junctions by theirs, or NULL */
+    GHashTable *searching;   /* junction names that are being looked for */
+    Provenance loaded_at;    /* the place that asked for this subproject */
+};
+
+struct Session {
+    Arena *arena;
+    LoadOptions options;
+    Project *toplevel;
+    GPtrArray *projects; /* Project * */
+    GPtrArray *elements; /* Element *, by index */
+    const char *max_jobs;
+    const char *host_arch, *host_os;
+    Node *builtin;                 /* the builtin project configuration */
+    const char *workspace_element; /* of the workspace that the command was started in, or NULL */
+    guint marks;                   /* walks so far */
+    unsigned hops;                 /* junctions being loaded, one inside the other */
+    SubprojectFunc stage_subproject;
+    gpointer stage_subproject_data;
+    GHashTable *key_texts; /* shared Node * → canonical JSON */
+};
+
+#define SESSION_MAX_FILE ((gsize)64 << 20)
+
+/* ---- project.c ---- */
+Project *project_load(Session *session, const char *directory, Project *parent, Element *junction,
+                      const Provenance *loaded_at, GError **error);
+gboolean project_ensure_fully_loaded(Project *project, GError **error);
+void project_free(Project *project);
+
+/* ---- project-file.c ---- */
+/* Opens a path below the project's directory, never outside it. -1 with errno. */
+int project_open(const Project *project, const char *path, int flags);
+/* Parses one of the project's YAML files; `shown` is its name in messages.  Reasons MISSING_FILE, LOADING_DIRECTORY, INVALID_YAML … */
+Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error);
+/* `value` is a path in the project: checks it as BuildStream does. */
+typedef enum { PATH_ANY, PATH_FILE, PATH_DIRECTORY } PathType;
+gboolean project_check_path(const Project *project, const char *path, const Provenance *where, PathType type,
+                            GError **error);
+
+/* ---- project-config.c ---- */
+gboolean project_load_pass(Project *project, ProjectConfig *config, Node *conf, GError **error);
+Node *project_builtin_config(Session *session, GError **error);
+
+/* ---- project-refs.c ---- */
+gboolean refs_load(Project *project, RefsFile *refs, OptionPool *options, GError **error);
+/* The mapping that holds a source's ref, or NULL. */
+const Node *refs_find(const RefsFile *refs, const char *project, const char *element, guint index);

@@ -1,0 +1,201 @@
+/*
+ * source-load.c - the sources of an element as its file lists them, and where their refs come from.
+ */
+#include "element-private.h"
+#include "node-private.h"
+
+#include <string.h>
+
+Project *source_project(const Source *source)
+{
+    return source->element->project;
+}
+
+Arena *source_arena(const Source *source)
+{
+    return source->element->project->session->arena;
+}
+
+/* `provenance`: words about a source for people; only what the project declares, and only strings. */
+static gboolean check_provenance(const Project *project, const Node *node, GError **error)
+{
+    Node *provenance = NULL;
+    if (!node_get_mapping(node, "provenance", &provenance, error)) {
+        return FALSE;
+    }
+    for (gsize i = 0; provenance != NULL && i < node_size(provenance); i++) {
+        const char *key = node_key_at(provenance, i);
+        const Node *value = node_value_at(provenance, i);
+        if (project->provenance_attributes != NULL && node_find(project->provenance_attributes, key) == NULL) {
+            error_set(error, ERROR_LOAD, "UNDEFINED_SOURCE_PROVENANCE_ATTRIBUTE", node_where(value),
+                      "Specified source provenance attribute not defined in project config: Unexpected key: %s", key);
+            return FALSE;
+        }
+        if (node_type(value) != NODE_SCALAR) {
+            error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(value),
+                      "Expected string for the value of provenance attribute '%s'", key);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static const SourceKind *find_kind(const Node *node, GError **error)
+{
+    const char *name = NULL;
+    if (!node_need_string(node, "kind", &name, error)) {
+        return NULL;
+    }
+    const Node *where = node_find(node, "kind");
+    const SourceKind *kind = source_kind_find(name);
+    if (strcmp(name, "workspace") == 0) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(where), "Invalid usage of workspace source kind");
+        return NULL;
+    }
+    if (kind == NULL) {
+        error_set(error, ERROR_PLUGIN, "plugin-not-found", node_where(where),
+                  "No source plugin registered for kind '%s'", name);
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        for (gsize i = 0; source_kinds[i] != NULL; i++) {
+            g_ptr_array_add(names, (gpointer)source_kinds[i]->name);
+        }
+        if (error != NULL) {
+            error_suggest(*error, name, (const char *const *)names->pdata, names->len);
+        }
+    }
+    return kind;
+}
+
+/* The kind's defaults, what the project says of the kind, what the element says; without the keys that every source has. */
+static Node *compose_config(const Project *project, const ProjectConfig *config, const SourceKind *kind,
+                            const Node *node, GError **error)
+{
+    static const char *const common[] = {"kind", "directory", "provenance"};
+    Arena *arena = project->session->arena;
+    Node *own = node_copy_shallow(arena, node);
+    Node *base = NULL, *override = NULL, *override_config = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(common); i++) {
+        node_unset(own, common[i]);
+    }
+    if (kind->defaults != NULL) {
+        NodeFile *file = arena_new_of(arena, NodeFile);
+        file->name = kind->name;
+        file->text = kind->defaults;
+        base = node_parse(arena, file, kind->defaults, strlen(kind->defaults), error);
+        if (base == NULL) {
+            return NULL;
+        }
+    }
+    if (config->source_overrides != NULL &&
+        (!node_get_mapping(config->source_overrides, kind->name, &override, error) ||
+         (override != NULL && !node_get_mapping(override, "config", &override_config, error)))) {
+        return NULL;
+    }
+    if (override_config != NULL) {
+        base = base != NULL ? node_compose(arena, base, override_config, error) : override_config;
+    }
+    if (override_config != NULL && base == NULL) {
+        return NULL;
+    }
+    Node *composed = base != NULL ? node_compose(arena, base, own, error) : own;
+    return composed != NULL && node_check_composed(composed, error) ? composed : NULL;
+}
+
+static void warn_redundant(const Source *source)
+{
+    g_autofree char *where = provenance_to_string(&source->where);
+    event_send(source_project(source)->session->options.events, EVENT_WARNING, NULL, source->element->full_name,
+               "%s: Ignoring redundant source references: the project keeps them in project.refs", where);
+}
+
+/* The ref is in the element, or in the project's project.refs, or in that of the toplevel project, which wins. */
+static Node *find_ref(const Source *source)
+{
+    const Element *element = source->element;
+    const Project *project = element->project, *toplevel = project->session->toplevel;
+    gboolean junction = strcmp(element->kind_name, "junction") == 0;
+    if (project != toplevel && toplevel->refs_file) {
+        const Node *entry = refs_find(junction ? &toplevel->junction_refs : &toplevel->refs, project->name,
+                                      element->name, source->index);
+        if (entry != NULL) {
+            return node_find(entry, "ref");
+        }
+    }
+    if (!project->refs_file) {
+        return node_find(source->node, "ref");
+    }
+    if (node_find(source->node, "ref") != NULL) {
+        warn_redundant(source);
+    }
+    const Node *entry =
+        refs_find(junction ? &project->junction_refs : &project->refs, project->name, element->name, source->index);
+    return entry != NULL ? node_find(entry, "ref") : NULL;
+}
+
+static Source *load_source(ElementData *data, VariableScope *scope, const Node *node, guint index, GError **error)
+{
+    Element *element = &data->element;
+    Project *project = element->project;
+    if (node_type(node) != NODE_MAPPING) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node),
+                  "Value of 'sources' is not of the expected type 'dict'");
+        return NULL;
+    }
+    Source *source = arena_new_of(project->session->arena, Source);
+    source->element = element;
+    source->index = index;
+    source->where = *node_where(node);
+    source->kind = find_kind(node, error);
+    if (source->kind == NULL || !node_get_string(node, "directory", &source->directory, error) ||
+        !check_provenance(project, node, error)) {
+        return NULL;
+    }
+    if (source->directory != NULL && *source->directory == '\0') {
+        source->directory = NULL;
+    }
+    Node *config =
+        compose_config(project, data->first_pass ? &project->first : &project->full, source->kind, node, error);
+    source->node = config != NULL ? variable_scope_expand(scope, config, error) : NULL;
+    if (source->node == NULL || !source->kind->configure(source, source->node, error)) {
+        return NULL;
+    }
+    source->ref = find_ref(source);
+    if (source->ref != NULL && !source->kind->has_ref) {
+        source->ref = NULL;
+    }
+    /* An empty ref is none. */
+    if (source->ref != NULL && node_type(source->ref) == NODE_SCALAR && *node_text(source->ref) == '\0') {
+        source->ref = NULL;
+    }
+    if (source->kind->load_ref != NULL && !source->kind->load_ref(source, source->ref, error)) {
+        return NULL;
+    }
+    return source;
+}
+
+gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error)
+{
+    Element *element = &data->element;
+    Node *list = NULL;
+    if (!node_get_sequence(data->node, "sources", &list, error)) {
+        return FALSE;
+    }
+    if (list == NULL || node_size(list) == 0) {
+        return TRUE;
+    }
+    element->sources = arena_alloc(element->project->session->arena, node_size(list) * sizeof *element->sources);
+    for (guint i = 0; i < node_size(list); i++) {
+        element->sources[i] = load_source(data, scope, node_at(list, i), i, error);
+        if (element->sources[i] == NULL) {
+            return FALSE;
+        }
+        element->n_sources = i + 1;
+    }
+    if (element->sources[0]->kind->needs_previous) {
+        error_set(error, ERROR_ELEMENT, NULL, &element->sources[0]->where,
+                  "%s cannot be the first source of an element as it requires access to previous sources",
+                  element->sources[0]->kind->name);
+        return FALSE;
+    }
+    return TRUE;
+}

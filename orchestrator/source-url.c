@@ -1,0 +1,253 @@
+/*
+ * source-url.c - aliases and mirrors, and the paths that sources may read in their project.
+ */
+#include "element-private.h"
+#include "kind-junction.h"
+#include "node-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define APT_DIRECTORY  "/etc/apt"
+#define APT_MAX_FILE   ((gsize)1 << 20)
+#define DEFAULT_MIRROR "http://deb.debian.org/debian/"
+
+/* ---- The system's own Debian mirrors ---- */
+
+static void add_mirror(GPtrArray *urls, const char *url)
+{
+    gboolean wanted = g_str_has_prefix(url, "http://") || g_str_has_prefix(url, "https://");
+    /* Security updates are another archive. */
+    if (!wanted || strstr(url, "security") != NULL) {
+        return;
+    }
+    char *with_slash = g_str_has_suffix(url, "/") ? g_strdup(url) : g_strconcat(url, "/", NULL);
+    if (g_ptr_array_find_with_equal_func(urls, with_slash, g_str_equal, NULL)) {
+        g_free(with_slash);
+    } else {
+        g_ptr_array_add(urls, with_slash);
+    }
+}
+
+/* "deb [options] URL suite component…" */
+static void read_list_line(GPtrArray *urls, const char *line)
+{
+    g_auto(GStrv) words = g_strsplit_set(line, " \t", -1);
+    gboolean in_options = FALSE;
+    if (words[0] == NULL || strcmp(words[0], "deb") != 0) {
+        return;
+    }
+    for (char **word = words + 1; *word != NULL; word++) {
+        if (in_options || **word == '[') {
+            in_options = !g_str_has_suffix(*word, "]");
+        } else if (**word != '\0') {
+            add_mirror(urls, *word);
+            return;
+        }
+    }
+}
+
+/* "URIs: URL…" of a deb822 file. */
+static void read_sources_line(GPtrArray *urls, const char *line)
+{
+    if (g_ascii_strncasecmp(line, "URIs:", 5) != 0) {
+        return;
+    }
+    g_auto(GStrv) words = g_strsplit_set(line + 5, " \t", -1);
+    for (char **word = words; *word != NULL; word++) {
+        add_mirror(urls, *word);
+    }
+}
+
+static void read_apt_file(GPtrArray *urls, const char *path)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+    gboolean is_list = g_str_has_suffix(path, ".list");
+    if ((!is_list && !g_str_has_suffix(path, ".sources")) || !g_file_get_contents(path, &text, &length, NULL) ||
+        length > APT_MAX_FILE) {
+        return;
+    }
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        g_strstrip(*line);
+        if (is_list) {
+            read_list_line(urls, *line);
+        } else {
+            read_sources_line(urls, *line);
+        }
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static GPtrArray *system_mirrors(void)
+{
+    GPtrArray *urls = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    read_apt_file(urls, APT_DIRECTORY "/sources.list");
+    g_autoptr(GDir) directory = g_dir_open(APT_DIRECTORY "/sources.list.d", 0, NULL);
+    for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
+        g_ptr_array_add(names, g_build_filename(APT_DIRECTORY "/sources.list.d", name, NULL));
+    }
+    g_ptr_array_sort(names, compare_names);
+    for (guint i = 0; i < names->len; i++) {
+        read_apt_file(urls, g_ptr_array_index(names, i));
+    }
+    if (urls->len == 0) {
+        g_ptr_array_add(urls, g_strdup(DEFAULT_MIRROR));
+    }
+    return urls;
+}
+
+/* ---- Aliases ---- */
+
+static const ProjectConfig *config_of(const Project *project, gboolean first_pass)
+{
+    return first_pass || !project->fully_loaded ? &project->first : &project->full;
+}
+
+/* What the parent calls a subproject's alias, or NULL. */
+static const char *parent_alias(const Project *project, const char *alias)
+{
+    const Junction *junction = project->junction->data;
+    const Node *mapped = junction->aliases != NULL ? node_find(junction->aliases, alias) : NULL;
+    if (mapped != NULL) {
+        return node_text(mapped);
+    }
+    return junction->map_all_aliases ? alias : NULL;
+}
+
+/* Goes up to the project that decides what the alias means. */
+static const Project *alias_owner(const Source *source, const char **alias, gboolean first_pass, GError **error)
+{
+    const Project *project = source->element->project;
+    while (project->junction != NULL) {
+        const char *above = parent_alias(project, *alias);
+        if (above != NULL) {
+            if (node_find(config_of(project->parent, first_pass)->aliases, above) == NULL) {
+                error_set(error, ERROR_SOURCE, "invalid-source-alias", &project->junction->where,
+                          "Mapped alias '%s' for subproject alias '%s' is invalid in the parent project", above,
+                          *alias);
+                return NULL;
+            }
+            project = project->parent;
+            *alias = above;
+            continue;
+        }
+        if (project->parent->disallow_subproject_uris) {
+            error_set(
+                error, ERROR_SOURCE, "missing-alias-mapping", &source->where,
+                "Parent project did not provide a mapping for alias '%s' and disallowed usage of unmapped aliases",
+                *alias);
+            return NULL;
+        }
+        break;
+    }
+    return project;
+}
+
+static void add_mirror_urls(const ProjectConfig *config, const Node *mirror, const char *alias, const char *rest,
+                            GPtrArray *urls)
+{
+    const Node *aliases = node_find(mirror, "aliases");
+    const Node *list = aliases != NULL ? node_find(aliases, alias) : NULL;
+    for (gsize i = 0; list != NULL && i < node_size(list); i++) {
+        g_ptr_array_add(urls, g_strconcat(node_text(node_at(list, i)), rest, NULL));
+    }
+}
+
+/* Mirrors in their order, the preferred one first; then the alias itself. */
+static void expand_alias(const ProjectConfig *config, const char *alias, const char *rest, GPtrArray *urls)
+{
+    gsize count = config->mirrors != NULL ? node_size(config->mirrors) : 0;
+    for (int preferred = 1; preferred >= 0; preferred--) {
+        for (gsize i = 0; i < count; i++) {
+            const Node *mirror = node_at(config->mirrors, i);
+            gboolean is_preferred = g_strcmp0(node_text(node_find(mirror, "name")), config->default_mirror) == 0;
+            if (is_preferred == preferred) {
+                add_mirror_urls(config, mirror, alias, rest, urls);
+            }
+        }
+    }
+    const Node *url = node_find(config->aliases, alias);
+    if (url != NULL) {
+        g_ptr_array_add(urls, g_strconcat(node_text(url), rest, NULL));
+    }
+}
+
+static gboolean is_scheme(const char *word)
+{
+    static const char *const schemes[] = {"http", "https", "ftp", "file", "git", "sftp", "ssh"};
+    for (gsize i = 0; i < G_N_ELEMENTS(schemes); i++) {
+        if (g_ascii_strcasecmp(word, schemes[i]) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean add_translations(const Source *source, const char *alias, const char *rest, GPtrArray *urls,
+                                 GError **error)
+{
+    gboolean first_pass = strcmp(source->element->kind_name, "junction") == 0;
+    const char *original = alias;
+    const ProjectConfig *own = config_of(source->element->project, first_pass);
+    const Node *defined = own->aliases != NULL ? node_find(own->aliases, alias) : NULL;
+    if (defined == NULL && strcmp(alias, "debian") == 0) {
+        g_autoptr(GPtrArray) mirrors = system_mirrors();
+        for (guint i = 0; i < mirrors->len; i++) {
+            g_ptr_array_add(urls, g_strconcat(g_ptr_array_index(mirrors, i), rest, NULL));
+        }
+        return TRUE;
+    }
+    if (defined == NULL) {
+        error_set(error, ERROR_SOURCE, "invalid-source-alias", &source->where, "The alias '%s' is not defined",
+                  original);
+        return FALSE;
+    }
+    const Project *owner = alias_owner(source, &alias, first_pass, error);
+    if (owner == NULL) {
+        return FALSE;
+    }
+    expand_alias(config_of(owner, first_pass), alias, rest, urls);
+    return TRUE;
+}
+
+char **source_translate_url(const Source *source, const char *url, GError **error)
+{
+    g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
+    const char *colon = strchr(url, ':');
+    g_autofree char *alias = colon != NULL ? g_strndup(url, (gsize)(colon - url)) : NULL;
+    if (alias != NULL && *alias != '\0' && !is_scheme(alias) && strchr(alias, '/') == NULL) {
+        if (!add_translations(source, alias, colon + 1, urls, error)) {
+            return NULL;
+        }
+    } else if (project_is_fatal_warning(source->element->project, "unaliased-url")) {
+        error_set(error, ERROR_PLUGIN, "unaliased-url", &source->where,
+                  "[unaliased-url]: %s: Use of unaliased source download URL: %s", source->kind->name, url);
+        return NULL;
+    } else {
+        g_ptr_array_add(urls, g_strdup(url));
+    }
+    g_ptr_array_add(urls, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&urls), FALSE);
+}
+
+int source_open_project_path(const Source *source, const char *path, const Provenance *where, GError **error)
+{
+    const Project *project = source->element->project;
+    if (!project_check_path(project, path, where, PATH_ANY, error)) {
+        return -1;
+    }
+    int fd = project_open(project, path, O_PATH | O_NOFOLLOW);
+    if (fd < 0) {
+        error_set(error, ERROR_LOAD, errno == ENOENT ? "MISSING_FILE" : "PROJ_PATH_INVALID", where,
+                  "Specified path '%s' cannot be opened: %s", path, g_strerror(errno));
+    }
+    return fd;
+}
