@@ -3,6 +3,7 @@
 #   SLUICE  the program under test
 
 set -euo pipefail
+: "${SLUICE:?the program under test}"
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-build.XXXXXX")
 trap 'status=$?; rm -rf "$work"; exit $status' EXIT
 export SLUICE_CACHE=$work/cache XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/xdg
@@ -48,8 +49,8 @@ finish() {
 # sluice ARGUMENTS…: runs it in the project; output in $work/output, status in $status
 sluice() {
 	status=0
-	SLUICE_ERROR_JSON=$work/error.json timeout 120 "$SLUICE" --no-colors -C "$work/project" "$@" \
-		>"$work/output" 2>&1 || status=$?
+	(cd "$work/project" && SLUICE_ERROR_JSON=$work/error.json exec timeout 120 "$SLUICE" --no-colors "$@") \
+		>"$work/output" 2>&1 </dev/null || status=$?
 }
 
 # builds ELEMENT…
@@ -62,9 +63,10 @@ builds() {
 checkout() {
 	local element=$1
 	shift
-	rm -rf "$work/out"
-	sluice artifact checkout --directory "$work/out" "$@" "$element"
-	[ "$status" -eq 0 ]
+	rm -rf "$work/out" "$work/out.tar"
+	mkdir "$work/out"
+	sluice artifact checkout --tar "$work/out.tar" "$@" "$element"
+	[ "$status" -eq 0 ] && tar -xf "$work/out.tar" -C "$work/out"
 }
 
 # element NAME: the text is on standard input
