@@ -24,8 +24,11 @@ enum {
     SLUICE_LIMIT_INSTANCE_NAME = SLUICE_KIB,
     /* Streams on one connection. */
     SLUICE_LIMIT_STREAMS = 10000,
-    /* Memory of all connections together that the RPC library may use for what it has received and not handed over. */
-    SLUICE_LIMIT_TRANSPORT = 512 * SLUICE_MIB,
+    /* Memory of all connections together for what was received and is not used yet.  Above it, the RPC library breaks off
+     * streams with RESOURCE_EXHAUSTED. */
+    SLUICE_LIMIT_TRANSPORT = 256 * SLUICE_MIB,
+    /* After messages of this size, memory is given back when it has become quiet. */
+    SLUICE_TRIM_ABOVE = SLUICE_MIB,
     /* A stream that moves nothing for so long is cancelled; seconds. */
     SLUICE_LIMIT_STREAM_IDLE = 120,
     /* A connection without any call for so long is closed; seconds. */
@@ -47,5 +50,5 @@ enum {
     SLUICE_WORKERS_MAX = 16,
     SLUICE_LISTEN_BACKLOG = 1024,
     /* How often idle streams are looked for; seconds. */
-    SLUICE_SWEEP_INTERVAL = 5,
+    SLUICE_SWEEP_INTERVAL = 5
 };

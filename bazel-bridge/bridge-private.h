@@ -52,6 +52,9 @@ struct SluiceBridge {
     GCond changed;
     GQueue endpoints; /* SluiceEndpoint * */
     GQueue streams;   /* SluiceCall *: those that can be idle */
+    /* Seconds; a test makes them shorter before the first endpoint. */
+    _Atomic int stream_idle, sweep_interval;
+    _Atomic int heap_grew;
 };
 
 typedef struct {
@@ -184,8 +187,8 @@ void sluice_call_fail_error(SluiceCall *call, GError *error);
 grpc_status_code sluice_status_of_error(const GError *error);
 /* What a client may read of it: never a path of this machine. */
 const char *sluice_status_message(const GError *error);
-/* Cancels streams that moved nothing for too long. */
-void sluice_calls_sweep(SluiceBridge *bridge);
+/* Cancels streams that moved nothing for too long.  FALSE if there is no stream at all. */
+gboolean sluice_calls_sweep(SluiceBridge *bridge);
 
 /* ---- Answers (reply.c) ------------------------------------------------------------------------------------------------------- */
 

@@ -2,11 +2,12 @@
 #include "bridge-private.h"
 
 #include <grpc/support/log.h>
+#include <malloc.h>
 
 static gboolean queue_next(SluiceBridge *bridge)
 {
     gpr_timespec deadline =
-        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(SLUICE_SWEEP_INTERVAL, GPR_TIMESPAN));
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(bridge->sweep_interval, GPR_TIMESPAN));
     grpc_event event = grpc_completion_queue_next(bridge->queue, deadline, NULL);
     if (event.type == GRPC_OP_COMPLETE) {
         SluiceTag *tag = event.tag;
@@ -16,6 +17,13 @@ static gboolean queue_next(SluiceBridge *bridge)
     return event.type != GRPC_QUEUE_SHUTDOWN;
 }
 
+/* A burst of large uploads would otherwise stay in the heap for good. */
+static void sweep(SluiceBridge *bridge)
+{
+    if (!sluice_calls_sweep(bridge) && atomic_exchange(&bridge->heap_grew, 0))
+        malloc_trim(0);
+}
+
 static gpointer serve(gpointer data)
 {
     SluiceBridge *bridge = data;
@@ -23,8 +31,8 @@ static gpointer serve(gpointer data)
     while (queue_next(bridge)) {
         int64_t now = g_get_monotonic_time();
         if (now >= next_sweep) {
-            sluice_calls_sweep(bridge);
-            next_sweep = now + (int64_t)SLUICE_SWEEP_INTERVAL * G_USEC_PER_SEC;
+            sweep(bridge);
+            next_sweep = now + (int64_t)bridge->sweep_interval * G_USEC_PER_SEC;
         }
     }
     return NULL;
@@ -63,6 +71,8 @@ SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
         gpr_set_log_function(drop_log);
     grpc_init();
     bridge->store = store;
+    bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;
+    bridge->sweep_interval = SLUICE_SWEEP_INTERVAL;
     g_mutex_init(&bridge->lock);
     g_cond_init(&bridge->changed);
     bridge->queue = grpc_completion_queue_create_for_next(NULL);

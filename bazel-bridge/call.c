@@ -57,16 +57,18 @@ static void unwatch(SluiceCall *call)
     g_mutex_unlock(&bridge->lock);
 }
 
-void sluice_calls_sweep(SluiceBridge *bridge)
+gboolean sluice_calls_sweep(SluiceBridge *bridge)
 {
-    int64_t limit = g_get_monotonic_time() - (int64_t)SLUICE_LIMIT_STREAM_IDLE * G_USEC_PER_SEC;
+    int64_t limit = g_get_monotonic_time() - (int64_t)bridge->stream_idle * G_USEC_PER_SEC;
     g_mutex_lock(&bridge->lock);
     for (GList *item = bridge->streams.head; item != NULL; item = item->next) {
         SluiceCall *call = item->data;
         if (atomic_load_explicit(&call->progress, memory_order_relaxed) < limit)
             grpc_call_cancel(call->call, NULL);
     }
+    gboolean busy = !g_queue_is_empty(&bridge->streams);
     g_mutex_unlock(&bridge->lock);
+    return busy;
 }
 
 static void call_free(SluiceCall *call)
@@ -107,6 +109,8 @@ static void take_message(SluiceCall *call)
         call->message = (SluiceSpan){GRPC_SLICE_START_PTR(call->flat), GRPC_SLICE_LENGTH(call->flat)};
     }
     grpc_byte_buffer_reader_destroy(&reader);
+    if (call->message.length > SLUICE_TRIM_ABOVE)
+        atomic_store_explicit(&call->endpoint->bridge->heap_grew, 1, memory_order_relaxed);
 }
 
 static void call_arrived(SluiceTag *tag, gboolean ok)

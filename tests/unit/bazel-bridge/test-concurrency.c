@@ -1,5 +1,5 @@
 /* Many clients at once, clients that go away, and an endpoint that closes under them. */
-#include "bridge-limits.h"
+#include "bridge-private.h"
 #include "served.h"
 
 #include <stdatomic.h>
@@ -163,6 +163,30 @@ static void test_close_under_load(void)
     }
 }
 
+/* A stream on which nothing moves is cut off; the others are not. */
+static void test_idle_stream(void)
+{
+    Served served;
+    RpcResult result;
+    SluiceDigest digest = fixture_absent("hello");
+    g_autofree char *name = name_of("uploads/u/", &digest);
+    served_open(&served, NULL, SLUICE_CACHE_WRITES_OFF);
+    served.bridge->stream_idle = 1;
+    served.bridge->sweep_interval = 1;
+    g_usleep(SLUICE_SWEEP_INTERVAL * G_USEC_PER_SEC); /* until the serving thread has seen it */
+    g_autoptr(GPtrArray) stalled =
+        served_messages(piece(name, 0, FALSE, "he", 2), piece(name, 2, TRUE, "llo", 3), NULL);
+    rpc_call(&served.client, WRITE, stalled, TRUE, 4000, &result);
+    g_assert_cmpint(result.code, ==, GRPC_STATUS_CANCELLED);
+    rpc_result_clear(&result);
+    g_assert_false(sluice_store_has(served.fixture.store, &digest));
+    g_autoptr(GPtrArray) slow = served_messages(piece(name, 0, FALSE, "he", 2), piece(name, 2, TRUE, "llo", 3), NULL);
+    rpc_call(&served.client, WRITE, slow, TRUE, 300, &result);
+    g_assert_cmpint(result.code, ==, GRPC_STATUS_OK);
+    rpc_result_clear(&result);
+    served_close(&served);
+}
+
 static void test_bridge_without_endpoints(void)
 {
     Fixture fixture;
@@ -186,6 +210,7 @@ int main(int argc, char **argv)
     g_test_add_func("/concurrency/many-clients", test_many_clients);
     g_test_add_func("/concurrency/broken-uploads", test_broken_uploads);
     g_test_add_func("/concurrency/close-under-load", test_close_under_load);
+    g_test_add_func("/concurrency/idle-stream", test_idle_stream);
     g_test_add_func("/concurrency/bridge-without-endpoints", test_bridge_without_endpoints);
     int status = g_test_run();
     grpc_shutdown();
