@@ -19,20 +19,14 @@ typedef Build__Bazel__Remote__Execution__V2__Digest DigestMessage;
 /* What a peer may make us decode. */
 #define MESSAGE_MAX (16 * 1024 * 1024)
 
-typedef struct {
-    Artifact artifact;
-    ArtifactMessage *message; /* owns the strings */
-} LoadedArtifact;
-
 void artifact_free(Artifact *artifact)
 {
-    LoadedArtifact *loaded = (LoadedArtifact *)artifact;
-    if (!loaded)
+    if (!artifact)
         return;
-    g_free(loaded->artifact.logs);
-    g_free(loaded->artifact.build_deps);
-    buildstream__v2__artifact__free_unpacked(loaded->message, NULL);
-    g_free(loaded);
+    g_free(artifact->logs);
+    g_free(artifact->build_deps);
+    buildstream__v2__artifact__free_unpacked(artifact->message, NULL);
+    g_free(artifact);
 }
 
 char *artifact_ref_name(const Element *element, const char *key)
@@ -55,51 +49,47 @@ static gboolean take_digest(const DigestMessage *message, SluiceDigest *out, gbo
     return sluice_digest_parse_hex(hash, strlen(hash), message->size_bytes, out, error);
 }
 
-static gboolean take_logs(LoadedArtifact *loaded, GError **error)
+static gboolean take_logs(Artifact *artifact, const ArtifactMessage *message, GError **error)
 {
-    const ArtifactMessage *message = loaded->message;
-    loaded->artifact.logs = g_new0(ArtifactLog, message->n_logs);
+    artifact->logs = g_new0(ArtifactLog, message->n_logs);
     for (gsize i = 0; i < message->n_logs; i++) {
-        ArtifactLog *log = &loaded->artifact.logs[i];
+        ArtifactLog *log = &artifact->logs[i];
         gboolean present;
         log->name = message->logs[i]->name ? message->logs[i]->name : "";
         if (!take_digest(message->logs[i]->digest, &log->digest, &present, error))
             return FALSE;
-        loaded->artifact.n_logs += present ? 1 : 0;
+        artifact->n_logs += present ? 1 : 0;
         if (!present)
             break;
     }
     return TRUE;
 }
 
-static void take_dependencies(LoadedArtifact *loaded)
+static void take_dependencies(Artifact *artifact, const ArtifactMessage *message)
 {
-    const ArtifactMessage *message = loaded->message;
-    loaded->artifact.build_deps = g_new0(ArtifactDependency, message->n_build_deps);
-    loaded->artifact.n_build_deps = message->n_build_deps;
+    artifact->build_deps = g_new0(ArtifactDependency, message->n_build_deps);
+    artifact->n_build_deps = message->n_build_deps;
     for (gsize i = 0; i < message->n_build_deps; i++) {
         const DependencyMessage *from = message->build_deps[i];
-        loaded->artifact.build_deps[i] = (ArtifactDependency){from->project_name, from->element_name, from->cache_key};
+        artifact->build_deps[i] = (ArtifactDependency){from->project_name, from->element_name, from->cache_key};
     }
 }
 
-static gboolean take_parts(LoadedArtifact *loaded, GError **error)
+static gboolean take_parts(Artifact *artifact, const ArtifactMessage *message, GError **error)
 {
-    const ArtifactMessage *message = loaded->message;
-    Artifact *artifact = &loaded->artifact;
     artifact->success = message->build_success;
     artifact->error = message->build_error;
     artifact->error_detail = message->build_error_details;
     artifact->strong_key = message->strong_key;
     artifact->weak_key = message->weak_key;
     artifact->strict_key = message->strict_key;
-    take_dependencies(loaded);
+    take_dependencies(artifact, message);
     return take_digest(message->files, &artifact->files, &artifact->has_files, error) &&
            take_digest(message->buildtree, &artifact->buildtree, &artifact->has_buildtree, error) &&
            take_digest(message->public_data, &artifact->public_data, &artifact->has_public, error) &&
            take_digest(message->low_diversity_meta, &artifact->low_meta, &artifact->has_low_meta, error) &&
            take_digest(message->high_diversity_meta, &artifact->high_meta, &artifact->has_high_meta, error) &&
-           take_logs(loaded, error);
+           take_logs(artifact, message, error);
 }
 
 static Artifact *artifact_decode(GBytes *bytes, const char *ref_name, GError **error)
@@ -111,15 +101,17 @@ static Artifact *artifact_decode(GBytes *bytes, const char *ref_name, GError **e
                   ref_name, length);
         return NULL;
     }
-    LoadedArtifact *loaded = g_new0(LoadedArtifact, 1);
-    loaded->message = buildstream__v2__artifact__unpack(NULL, length, data);
-    if (loaded->message && take_parts(loaded, error))
-        return &loaded->artifact;
-    if (!loaded->message)
+    ArtifactMessage *message = buildstream__v2__artifact__unpack(NULL, length, data);
+    if (!message) {
         error_set(error, ERROR_ARTIFACT, NULL, NULL, "artifact %s is not an Artifact message", ref_name);
-    else
-        g_prefix_error(error, "artifact %s: ", ref_name);
-    artifact_free(&loaded->artifact);
+        return NULL;
+    }
+    Artifact *artifact = g_new0(Artifact, 1);
+    artifact->message = message;
+    if (take_parts(artifact, message, error))
+        return artifact;
+    g_prefix_error(error, "artifact %s: ", ref_name);
+    artifact_free(artifact);
     return NULL;
 }
 
@@ -191,12 +183,14 @@ Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error
     g_autoptr(GBytes) bytes = sluice_store_read(store, &digest, &problem);
     if (!bytes)
         return forgive_absence(problem, error);
-    g_autoptr(Artifact) artifact = artifact_decode(bytes, ref_name, error);
-    if (!artifact || !artifact_is_complete(store, artifact))
+    Artifact *artifact = artifact_decode(bytes, ref_name, error);
+    if (artifact && !artifact_is_complete(store, artifact)) {
+        artifact_free(artifact);
         return NULL;
-    if (artifact->has_buildtree && !sluice_store_has(store, &artifact->buildtree))
-        artifact->has_buildtree = FALSE;
-    return g_steal_pointer(&artifact);
+    }
+    if (artifact && artifact->has_buildtree)
+        artifact->has_buildtree = sluice_store_has(store, &artifact->buildtree);
+    return artifact;
 }
 
 Artifact *artifact_find(SluiceStore *store, const Element *element, gboolean strict, GError **error)

@@ -39,6 +39,7 @@ typedef struct {
     gsize n_logs;
     ArtifactDependency *build_deps;
     gsize n_build_deps;
+    void *message; /* private: owns the strings of one that was loaded */
 } Artifact;
 
 void artifact_free(Artifact *artifact);

@@ -209,7 +209,7 @@ static int script_file(const char *script, GError **error)
 }
 
 /* The braces make the shell read all of it before anything runs, so the commands cannot eat the script. */
-static gboolean run_long_script(Build *build, SluiceSandbox *sandbox, RunPlan *plan, const char *script, int *status,
+static gboolean run_long_script(Build *build, SluiceSandbox *sandbox, RunPlan plan, const char *script, int *status,
                                 GError **error)
 {
     g_autofree char *guarded = g_strconcat("{\n", script, "} </dev/null\n", NULL);
@@ -217,9 +217,9 @@ static gboolean run_long_script(Build *build, SluiceSandbox *sandbox, RunPlan *p
     if (fd < 0)
         return FALSE;
     const char *const argv[] = {"sh", "-e", NULL};
-    plan->argv = argv;
-    plan->fds[0] = fd;
-    gboolean ok = build_run_command(build, sandbox, plan, status, error);
+    plan.argv = argv;
+    plan.fds[0] = fd;
+    gboolean ok = build_run_command(build, sandbox, &plan, status, error);
     close(fd);
     return ok;
 }
@@ -231,7 +231,7 @@ gboolean build_run_script(Build *build, SluiceSandbox *sandbox, const RunPlan *p
     run.argv = argv;
     int status = 0;
     gboolean ok = strlen(script) < SCRIPT_ARGUMENT_MAX ? build_run_command(build, sandbox, &run, &status, error)
-                                                       : run_long_script(build, sandbox, &run, script, &status, error);
+                                                       : run_long_script(build, sandbox, run, script, &status, error);
     if (ok && status != 0)
         set_command_failed(build, status, error);
     return ok && status == 0;

@@ -80,8 +80,9 @@ static gboolean store_metadata(Build *build, Artifact *artifact, GError **error)
 }
 
 /* All that is in the log so far; a log that is no file is left out. */
-static gboolean store_log(Build *build, Artifact *artifact, ArtifactLog *log, GError **error)
+static gboolean store_log(Build *build, Artifact *artifact, GError **error)
 {
+    ArtifactLog *log = arena_new_of(build->arena, ArtifactLog);
     int fd = build_open_log(build);
     if (fd < 0)
         return TRUE;
@@ -109,7 +110,6 @@ static void list_dependencies(Build *build, Artifact *artifact)
 
 static gboolean store_artifact(Build *build, Artifact *artifact, GError **error)
 {
-    ArtifactLog log;
     const Element *element = build->element;
     artifact->strong_key = artifact->strict_key = element->strict_key;
     artifact->weak_key = element->weak_key;
@@ -117,7 +117,7 @@ static gboolean store_artifact(Build *build, Artifact *artifact, GError **error)
     artifact->buildtree = build->buildtree;
     list_dependencies(build, artifact);
     gint64 started = build_event_start(build, "Caching artifact");
-    gboolean stored = store_metadata(build, artifact, error) && store_log(build, artifact, &log, error) &&
+    gboolean stored = store_metadata(build, artifact, error) && store_log(build, artifact, error) &&
                       artifact_store(build->context->store, element, artifact, error);
     build_event(build, stored ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Caching artifact");
     return stored;

@@ -272,9 +272,9 @@ static void judge_external(OverlapCollector *collector, const Overlap *overlap, 
     for (guint i = collector->sessions->len - 1; i > 0; i--) {
         OverlapSession *earlier = collector->sessions->pdata[i - 1];
         Element *owner = session_owner(collector, earlier, overlap->path, TRUE);
-        if (!owner)
+        const Element *over = g_ptr_array_index(overlap->over, 0);
+        if (!owner || !over)
             continue;
-        Element *over = overlap->over->pdata[0];
         g_string_append_printf(detail, "%s: %s overlaps files previously staged by %s in: %s\n", overlap->path,
                                over->full_name, owner->full_name, earlier->location);
         return;

@@ -66,16 +66,17 @@ static gboolean split_directory(Split *split, const SluiceDigest *digest, unsign
     if (!directory || !check_depth(depth, split->path->str, error))
         return FALSE;
     const SluiceEntry *entries = sluice_directory_get_entries(directory, &count);
-    g_autofree SluiceEntry *kept = g_new(SluiceEntry, count + 1);
-    *n_kept = 0;
+    g_autoptr(GArray) kept = g_array_new(FALSE, FALSE, sizeof(SluiceEntry));
     for (gsize i = 0; i < count; i++) {
         gboolean keep;
-        kept[*n_kept] = entries[i];
-        if (!split_entry(split, &kept[*n_kept], depth, &keep, error))
+        SluiceEntry entry = entries[i];
+        if (!split_entry(split, &entry, depth, &keep, error))
             return FALSE;
-        *n_kept += keep ? 1 : 0;
+        if (keep)
+            g_array_append_val(kept, entry);
     }
-    GBytes *bytes = sluice_directory_encode(kept, *n_kept, error);
+    *n_kept = kept->len;
+    GBytes *bytes = sluice_directory_encode((const SluiceEntry *)(void *)kept->data, kept->len, error);
     if (!bytes)
         return FALSE;
     sluice_digest_of_bytes(bytes, out);
