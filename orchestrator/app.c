@@ -106,7 +106,7 @@ gboolean app_load_project(App *app, GError **error)
 {
     if (app->session)
         return TRUE;
-    const char *directory = arguments_get(app->arguments, "directory");
+    const char *directory = arguments_get(app->arguments, "project-directory");
     LoadOptions options = {
         .directory = directory ? directory : ".",
         .options = arguments_list(app->arguments, "option"),

@@ -11,6 +11,7 @@ typedef struct {
     char *shown;      /* how it is called in output */
     char *ref;        /* name in the store */
     Element *element; /* or NULL: named by its ref */
+    gboolean matched; /* by a glob */
 } Named;
 
 static void named_free(gpointer data)
@@ -61,8 +62,10 @@ static gboolean add_refs(App *app, const char *word, GPtrArray *out, GError **er
         return TRUE;
     }
     g_autoptr(GPtrArray) names = artifact_list(app->store, word, error);
-    for (guint i = 0; names && i < names->len; i++)
+    for (guint i = 0; names && i < names->len; i++) {
         add_named(out, names->pdata[i], names->pdata[i], NULL);
+        ((Named *)out->pdata[out->len - 1])->matched = TRUE;
+    }
     return names != NULL;
 }
 
@@ -144,9 +147,22 @@ static void warn_not_cached(App *app, const Named *named)
 /* Calls `func` for each; artifacts that are not cached come as NULL. */
 typedef gboolean (*NamedFunc)(App *app, const Named *named, const Artifact *artifact, gpointer data, GError **error);
 
+/* A glob finds an artifact under its strict and under its weak key: one of them is enough, called by the strict one. */
+static gboolean is_known(GHashTable *seen, Named *named, const Artifact *artifact)
+{
+    if (!named->matched || !artifact)
+        return FALSE;
+    const char *slash = strrchr(named->ref, '/');
+    char *identity = g_strdup_printf("%.*s/%s", (int)(slash - named->ref), named->ref, artifact->strict_key);
+    g_free(named->shown);
+    named->shown = g_strdup(identity);
+    return !g_hash_table_add(seen, identity);
+}
+
 static gboolean for_each(App *app, NamedFunc func, gpointer data, GError **error)
 {
     g_autoptr(GPtrArray) all = name_artifacts(app, wanted_deps(app, "none"), error);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; all && i < all->len; i++) {
         g_autoptr(GError) local = NULL;
         g_autoptr(Artifact) artifact = load_named(app, all->pdata[i], &local);
@@ -154,6 +170,8 @@ static gboolean for_each(App *app, NamedFunc func, gpointer data, GError **error
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
         }
+        if (is_known(seen, all->pdata[i], artifact))
+            continue;
         if (!func(app, all->pdata[i], artifact, data, error))
             return FALSE;
     }

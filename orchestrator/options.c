@@ -168,7 +168,7 @@ static GPtrArray *values_of(Arguments *arguments, const char *name)
 static gboolean take_option(Arguments *arguments, const OptionSpec *option, gboolean negated, const char *inline_value,
                             char **argv, int *position, GError **error)
 {
-    GPtrArray *values = values_of(arguments, option->name);
+    GPtrArray *values = values_of(arguments, option->key ? option->key : option->name);
     if (option->type == OPTION_FLAG || option->type == OPTION_SWITCH) {
         if (inline_value) {
             g_set_error(error, USAGE_ERROR, 0, "Option '--%s%s' does not take a value.", negated ? "no-" : "",

@@ -27,6 +27,7 @@ typedef struct {
     gboolean repeat; /* all values count; otherwise the last */
     const char *value;
     const char *help;
+    const char *key; /* under which values are found; NULL: the name */
 } OptionSpec;
 
 typedef struct Arguments Arguments;

@@ -191,6 +191,7 @@ static struct archive *archive_open(const char *compression, int fd)
     struct archive *archive = archive_write_new();
     archive_write_set_format_pax_restricted(archive);
     archive_write_set_bytes_per_block(archive, 10240);
+    archive_write_set_bytes_in_last_block(archive, 1); /* otherwise it depends on what `fd` is */
     for (guint i = 0; compression && i < G_N_ELEMENTS(compressions); i++)
         if (strcmp(compression, compressions[i].name) == 0) {
             compressions[i].filter(archive);
