@@ -149,6 +149,13 @@ gboolean cas_get_counters(CasTxn *txn, CasCounters *counters);
 gsize cas_db_entries(CasTxn *txn, CasDb db);
 gboolean cas_require_writable(CasIndex *index, GError **error);
 
+/* Deleting writes, too: this much is kept aside, so that eviction works on a full disk. */
+#define CAS_RESERVE_BYTES (2 * 1024 * 1024)
+#define CAS_RESERVE_LEAST (512 * 1024)
+void cas_reserve_make(CasIndex *index);
+/* FALSE: there was none. */
+gboolean cas_reserve_release(CasIndex *index);
+
 uint32_t cas_now(void);
 /* What a record of this length takes in the index, roughly: rounding and page fill included. */
 int64_t cas_record_cost(gsize length);

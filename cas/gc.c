@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define GC_BATCH 5000 /* evictions in one transaction */
+#define GC_BATCH       5000 /* evictions in one transaction */
+#define GC_BATCH_TIGHT 25   /* where the disk is full: a transaction writes before it frees */
 
 typedef enum { ITEM_REF, ITEM_RESULT, ITEM_BLOB } ItemKind; /* in this order where all else is equal */
 
@@ -286,8 +287,8 @@ static int evict(CasTxn *txn, const Item *item, GArray *hashes, SluiceGcStats *s
 }
 
 /* One transaction's worth; the objects to unlink are added to `hashes`. */
-static gboolean evict_batch(CasIndex *index, Plan **plan, int64_t target, GArray *hashes, SluiceGcStats *stats,
-                            GError **error)
+static gboolean evict_batch(CasIndex *index, Plan **plan, int64_t target, int batch, GArray *hashes,
+                            SluiceGcStats *stats, GError **error)
 {
     g_auto(CasTxn) txn = {0};
     if (!cas_txn_write(index, &txn, error))
@@ -300,7 +301,7 @@ static gboolean evict_batch(CasIndex *index, Plan **plan, int64_t target, GArray
     }
     Plan *now = *plan;
     SluiceGcStats before = *stats;
-    for (int i = 0; i < GC_BATCH && now->total > target && now->next < now->items->len; i++) {
+    for (int i = 0; i < batch && now->total > target && now->next < now->items->len; i++) {
         const Item *item = &g_array_index(now->items, Item, now->next++);
         if (was_used_since(&txn, item))
             continue;
@@ -317,14 +318,14 @@ static gboolean evict_batch(CasIndex *index, Plan **plan, int64_t target, GArray
     return FALSE;
 }
 
-static gboolean evict_all(CasIndex *index, uint64_t target, SluiceGcStats *stats, GError **error)
+static gboolean evict_all(CasIndex *index, uint64_t target, int batch, SluiceGcStats *stats, GError **error)
 {
     int64_t limit = (int64_t)MIN(target, G_MAXINT64);
     g_autoptr(Plan) plan = plan_from_snapshot(index, error);
     g_autoptr(GArray) hashes = g_array_new(FALSE, FALSE, SLUICE_HASH_BYTES);
     while (plan != NULL && plan->total > limit && plan->next < plan->items->len) {
         g_array_set_size(hashes, 0);
-        if (!evict_batch(index, &plan, limit, hashes, stats, error) ||
+        if (!evict_batch(index, &plan, limit, batch, hashes, stats, error) ||
             !cas_unlink_unreferenced(index, hashes, NULL, error))
             return FALSE;
     }
@@ -379,10 +380,21 @@ gboolean cas_sweep_objects(CasIndex *index, SluiceGcStats *stats, GError **error
     return hashes->len == 0 || cas_unlink_unreferenced(index, hashes, &stats->temporaries_removed, error);
 }
 
+static gboolean collect(CasIndex *index, uint64_t target, int batch, SluiceGcStats *stats, GError **error)
+{
+    if (!cas_touch_flush(index, error) || !cas_session_sweep(index, &stats->temporaries_removed, error) ||
+        !cas_sweep_objects(index, stats, error))
+        return FALSE;
+    if (target != G_MAXUINT64 && !evict_all(index, target, batch, stats, error))
+        return FALSE;
+    return sweep_known_files(index, error);
+}
+
 gboolean sluice_store_gc(SluiceStore *store, uint64_t target_bytes, SluiceGcStats *stats, GError **error)
 {
     CasIndex *index = store->index;
     SluiceGcStats unused;
+    GError *problem = NULL;
     int dead = 0;
     if (stats == NULL)
         stats = &unused;
@@ -390,10 +402,13 @@ gboolean sluice_store_gc(SluiceStore *store, uint64_t target_bytes, SluiceGcStat
     if (!cas_require_writable(index, error))
         return FALSE;
     mdb_reader_check(index->env, &dead);
-    if (!cas_touch_flush(index, error) || !cas_session_sweep(index, &stats->temporaries_removed, error) ||
-        !cas_sweep_objects(index, stats, error))
-        return FALSE;
-    if (target_bytes != G_MAXUINT64 && !evict_all(index, target_bytes, stats, error))
-        return FALSE;
-    return sweep_known_files(index, error);
+    gboolean ok = collect(index, target_bytes, GC_BATCH, stats, &problem);
+    if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_FULL) && cas_reserve_release(index)) {
+        g_clear_error(&problem);
+        ok = collect(index, target_bytes, GC_BATCH_TIGHT, stats, &problem);
+    }
+    cas_reserve_make(index);
+    if (!ok)
+        g_propagate_error(error, problem);
+    return ok;
 }

@@ -5,7 +5,7 @@
  *   lock          held for the moment of opening, so that healing is done by one process
  *   users         locked shared by each process that has the store open
  *   boot          the machine's boot id when it was opened last: another one means that a power cut may lie between
- *   index/        the LMDB environment (index.c), and the mark "synced"
+ *   index/        the LMDB environment (index.c), the mark "synced", and "reserve": room for eviction on a full disk
  *   objects/ab/   one file a blob that is too large for the index: "cdef…", and "cdef….x" where it is needed executable
  *   tmp/          ID.lock and ID/ of each living process (session.c)
  */
@@ -137,6 +137,43 @@ static gboolean index_is_short(CasIndex *index)
            (uint64_t)status.st_size < (info.me_last_pgno + 1) * (uint64_t)page.ms_psize;
 }
 
+/*
+ * LMDB writes to its lock file through a mapping, where a full disk would mean SIGBUS: so its blocks are there before.  LMDB takes
+ * a file that is large enough as it is.
+ */
+static gboolean reserve_lock_file(CasIndex *index, GError **error)
+{
+    enum { READER_SLOT = 64, HEADER = 4096 };
+    int fd = openat(index->root_fd, "index/lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return cas_error_errno(error, errno, "cannot create %s/index/lock.mdb", index->path);
+    int code = posix_fallocate(fd, 0, CAS_MAX_READERS * READER_SLOT + HEADER);
+    close(fd); /* before LMDB opens it: closing drops a process' locks on a file */
+    return code == 0 || code == EOPNOTSUPP || code == EINVAL ||
+           cas_error_errno(error, code, "cannot create %s/index/lock.mdb", index->path);
+}
+
+#define RESERVE "index/reserve"
+
+/* Best effort: a disk that is full already has no reserve. */
+void cas_reserve_make(CasIndex *index)
+{
+    int fd = openat(index->root_fd, RESERVE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return; /* there is one */
+    off_t size = CAS_RESERVE_BYTES;
+    while (size >= CAS_RESERVE_LEAST && posix_fallocate(fd, 0, size) != 0)
+        size /= 2;
+    if (size < CAS_RESERVE_LEAST)
+        unlinkat(index->root_fd, RESERVE, 0);
+    close(fd);
+}
+
+gboolean cas_reserve_release(CasIndex *index)
+{
+    return unlinkat(index->root_fd, RESERVE, 0) == 0;
+}
+
 static gboolean index_exists(CasIndex *index)
 {
     return faccessat(index->root_fd, "index/data.mdb", F_OK, 0) == 0;
@@ -147,6 +184,8 @@ static gboolean open_checked(CasIndex *index, gboolean suspicious, gboolean *dam
 {
     g_autofree char *directory = g_build_filename(index->path, "index", NULL);
     int code = 0;
+    if (!index->read_only && !reserve_lock_file(index, error))
+        return FALSE;
     *damaged = suspicious && index_exists(index) && !cas_index_is_sound(directory);
     if (*damaged)
         return TRUE;
@@ -154,7 +193,9 @@ static gboolean open_checked(CasIndex *index, gboolean suspicious, gboolean *dam
         *damaged = is_damage(code);
         return *damaged || cas_error_mdb(index, error, code, "cannot open the index");
     }
-    if (!suspicious && index_is_short(index) && !cas_index_is_sound(directory)) {
+    /* While others use it, it changes under the eyes of who looks; and they would have noticed. */
+    gboolean alone = flock(index->lock_fd, LOCK_EX | LOCK_NB) == 0;
+    if (!suspicious && alone && index_is_short(index) && !cas_index_is_sound(directory)) {
         cas_environment_close(index);
         *damaged = TRUE;
     }
@@ -170,7 +211,7 @@ static gboolean reopen_empty(CasIndex *index, GError **error)
     if (flock(index->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return cas_error(error, SLUICE_CAS_ERROR_BUSY, "%s: the index is damaged, and other processes use the store",
                          index->path);
-    if (!discard_index(index, error))
+    if (!discard_index(index, error) || !reserve_lock_file(index, error))
         return FALSE;
     return cas_environment_open(index, &code) || cas_error_mdb(index, error, code, "cannot create the index");
 }
@@ -191,6 +232,8 @@ static gboolean open_locked(CasIndex *index, GError **error)
         return FALSE;
     if (rebooted && !index->read_only && !cas_boot_note(index, error))
         return FALSE;
+    if (!index->read_only)
+        cas_reserve_make(index);
     if (flock(index->lock_fd, LOCK_SH) != 0)
         return cas_error_errno(error, errno, "cannot lock %s/users", index->path);
     return TRUE;
