@@ -1,6 +1,7 @@
 /*
  * source-url.c - aliases and mirrors, and the paths that sources may read in their project.
  */
+#include "debian-apt.h"
 #include "element-private.h"
 #include "kind-junction.h"
 #include "node-private.h"
@@ -8,101 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-
-#define APT_DIRECTORY  "/etc/apt"
-#define APT_MAX_FILE   ((gsize)1 << 20)
-#define DEFAULT_MIRROR "http://deb.debian.org/debian/"
-
-/* ---- The system's own Debian mirrors ---- */
-
-static void add_mirror(GPtrArray *urls, const char *url)
-{
-    gboolean wanted = g_str_has_prefix(url, "http://") || g_str_has_prefix(url, "https://");
-    /* Security updates are another archive. */
-    if (!wanted || strstr(url, "security") != NULL) {
-        return;
-    }
-    char *with_slash = g_str_has_suffix(url, "/") ? g_strdup(url) : g_strconcat(url, "/", NULL);
-    if (g_ptr_array_find_with_equal_func(urls, with_slash, g_str_equal, NULL)) {
-        g_free(with_slash);
-    } else {
-        g_ptr_array_add(urls, with_slash);
-    }
-}
-
-/* "deb [options] URL suite component…" */
-static void read_list_line(GPtrArray *urls, const char *line)
-{
-    g_auto(GStrv) words = g_strsplit_set(line, " \t", -1);
-    gboolean in_options = FALSE;
-    if (words[0] == NULL || strcmp(words[0], "deb") != 0) {
-        return;
-    }
-    for (char **word = words + 1; *word != NULL; word++) {
-        if (in_options || **word == '[') {
-            in_options = !g_str_has_suffix(*word, "]");
-        } else if (**word != '\0') {
-            add_mirror(urls, *word);
-            return;
-        }
-    }
-}
-
-/* "URIs: URL…" of a deb822 file. */
-static void read_sources_line(GPtrArray *urls, const char *line)
-{
-    if (g_ascii_strncasecmp(line, "URIs:", 5) != 0) {
-        return;
-    }
-    g_auto(GStrv) words = g_strsplit_set(line + 5, " \t", -1);
-    for (char **word = words; *word != NULL; word++) {
-        add_mirror(urls, *word);
-    }
-}
-
-static void read_apt_file(GPtrArray *urls, const char *path)
-{
-    g_autofree char *text = NULL;
-    gsize length = 0;
-    gboolean is_list = g_str_has_suffix(path, ".list");
-    if ((!is_list && !g_str_has_suffix(path, ".sources")) || !g_file_get_contents(path, &text, &length, NULL) ||
-        length > APT_MAX_FILE) {
-        return;
-    }
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line != NULL; line++) {
-        g_strstrip(*line);
-        if (is_list) {
-            read_list_line(urls, *line);
-        } else {
-            read_sources_line(urls, *line);
-        }
-    }
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static GPtrArray *system_mirrors(void)
-{
-    GPtrArray *urls = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    read_apt_file(urls, APT_DIRECTORY "/sources.list");
-    g_autoptr(GDir) directory = g_dir_open(APT_DIRECTORY "/sources.list.d", 0, NULL);
-    for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
-        g_ptr_array_add(names, g_build_filename(APT_DIRECTORY "/sources.list.d", name, NULL));
-    }
-    g_ptr_array_sort(names, compare_names);
-    for (guint i = 0; i < names->len; i++) {
-        read_apt_file(urls, g_ptr_array_index(names, i));
-    }
-    if (urls->len == 0) {
-        g_ptr_array_add(urls, g_strdup(DEFAULT_MIRROR));
-    }
-    return urls;
-}
 
 /* ---- Aliases ---- */
 
@@ -199,11 +105,11 @@ static gboolean add_translations(const Source *source, const char *alias, const 
     const ProjectConfig *own = config_of(source->element->project, first_pass);
     const Node *defined = own->aliases != NULL ? node_find(own->aliases, alias) : NULL;
     if (defined == NULL && strcmp(alias, "debian") == 0) {
-        g_autoptr(GPtrArray) mirrors = system_mirrors();
-        for (guint i = 0; i < mirrors->len; i++) {
-            g_ptr_array_add(urls, g_strconcat(g_ptr_array_index(mirrors, i), rest, NULL));
+        g_auto(GStrv) mirrors = apt_debian_mirrors(NULL, error);
+        for (gsize i = 0; mirrors != NULL && mirrors[i] != NULL; i++) {
+            g_ptr_array_add(urls, g_strconcat(mirrors[i], "/", rest, NULL));
         }
-        return TRUE;
+        return mirrors != NULL;
     }
     if (defined == NULL) {
         error_set(error, ERROR_SOURCE, "invalid-source-alias", &source->where, "The alias '%s' is not defined",
