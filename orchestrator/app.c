@@ -297,23 +297,21 @@ static gboolean parse(App *app, char **argv, const char **group, GError **error)
 {
     static const OptionSpec *const global[] = {global_options, NULL};
     int position = 1;
-    if (!arguments_parse(app->arguments, global, TRUE, argv, &position, error))
+    if (!arguments_parse(app->arguments, global, 0, FALSE, argv, &position, error))
         return FALSE;
     app->command = command_take(argv, &position, group, error);
     if (error && *error)
         return FALSE;
     const OptionSpec *const both[] = {app->command ? app->command->options : global_options, global_options, NULL};
-    if (!arguments_parse(app->arguments, both, FALSE, argv, &position, error))
+    guint max_words = app->command ? app->command->max_words : 0;
+    gboolean has_rest = app->command && app->command->has_rest;
+    if (!arguments_parse(app->arguments, both, max_words, has_rest, argv, &position, error))
         return FALSE;
-    if (app->command && app->command->has_rest)
-        arguments_take_rest(app->arguments, app->command->max_words);
-    guint count;
-    const char *const *words = arguments_words(app->arguments, &count);
-    if (app->command && count > app->command->max_words) {
-        g_set_error(error, USAGE_ERROR, 0, "Got unexpected extra argument (%s)", words[app->command->max_words]);
-        return FALSE;
-    }
-    return TRUE;
+    const char *const *rest = arguments_rest(app->arguments);
+    const char *extra = argv[position] ? argv[position] : rest && !has_rest ? rest[0] : NULL;
+    if (extra)
+        g_set_error(error, USAGE_ERROR, 0, "Got unexpected extra argument (%s)", extra);
+    return !extra;
 }
 
 static int show_help(App *app, const char *group)

@@ -234,27 +234,30 @@ static gboolean take_letters(Arguments *arguments, const OptionSpec *const *tabl
 
 static void take_separated(Arguments *arguments, char **argv, int *position)
 {
-    arguments->rest = g_ptr_array_new_null_terminated(4, g_free, TRUE);
+    if (!arguments->rest)
+        arguments->rest = g_ptr_array_new_null_terminated(4, g_free, TRUE);
     for (; argv[*position]; (*position)++)
         g_ptr_array_add(arguments->rest, g_strdup(argv[*position]));
 }
 
-gboolean arguments_parse(Arguments *arguments, const OptionSpec *const *tables, gboolean stop_at_word, char **argv,
-                         int *position, GError **error)
+gboolean arguments_parse(Arguments *arguments, const OptionSpec *const *tables, guint max_words, gboolean take_rest,
+                         char **argv, int *position, GError **error)
 {
     while (argv[*position]) {
         const char *word = argv[*position];
         if (word[0] != '-' || word[1] == '\0') {
-            if (stop_at_word)
+            if (arguments->words->len == max_words) {
+                if (take_rest)
+                    take_separated(arguments, argv, position);
                 return TRUE;
+            }
             g_ptr_array_add(arguments->words, g_strdup(word));
             (*position)++;
             continue;
         }
         (*position)++;
         if (strcmp(word, "--") == 0) {
-            if (!stop_at_word)
-                take_separated(arguments, argv, position);
+            take_separated(arguments, argv, position);
             return TRUE;
         }
         gboolean taken = word[1] == '-' ? take_long(arguments, tables, word, argv, position, error)
@@ -309,15 +312,4 @@ const char *const *arguments_rest(const Arguments *arguments)
     if (!arguments->rest)
         return NULL;
     return arguments->rest->len ? (const char *const *)arguments->rest->pdata : none;
-}
-
-void arguments_take_rest(Arguments *arguments, guint from)
-{
-    if (arguments->words->len <= from)
-        return;
-    if (!arguments->rest)
-        arguments->rest = g_ptr_array_new_null_terminated(4, g_free, TRUE);
-    for (guint i = from; i < arguments->words->len; i++)
-        g_ptr_array_insert(arguments->rest, i - from, g_strdup(arguments->words->pdata[i]));
-    g_ptr_array_set_size(arguments->words, from);
 }

@@ -35,10 +35,10 @@ Arguments *arguments_new(void);
 void arguments_free(Arguments *arguments);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Arguments, arguments_free)
 
-/* Reads options of any of the `tables` (NULL-terminated) from argv[*position].  With `stop_at_word` it stops at the first word that is no option; otherwise words are
- * collected until the end or "--", and all after that are collected apart.  *position is where it stopped. */
-gboolean arguments_parse(Arguments *arguments, const OptionSpec *const *tables, gboolean stop_at_word, char **argv,
-                         int *position, GError **error);
+/* Reads options of any of the `tables` (NULL-terminated) from argv[*position], and words until the end or "--"; all after that is collected apart.  The word that
+ * exceeds `max_words` is where it stops; with `take_rest`, that word and all after it are collected apart too, options or not.  *position is where it stopped. */
+gboolean arguments_parse(Arguments *arguments, const OptionSpec *const *tables, guint max_words, gboolean take_rest,
+                         char **argv, int *position, GError **error);
 
 const char *arguments_get(const Arguments *arguments, const char *name); /* last value, or NULL */
 gboolean arguments_has(const Arguments *arguments, const char *name);
@@ -48,7 +48,6 @@ gint64 arguments_int(const Arguments *arguments, const char *name, gint64 fallba
 const char *const *arguments_list(const Arguments *arguments, const char *name);
 const char *const *arguments_words(const Arguments *arguments, guint *count); /* count may be NULL */
 const char *const *arguments_rest(const Arguments *arguments);                /* after "--"; NULL: there was none */
-void arguments_take_rest(Arguments *arguments, guint from); /* words from that one on count as if after "--" */
 
 const OptionSpec *option_find(const OptionSpec *table, const char *name);
 /* The nearest of `names` (NULL-terminated) to a mistyped word, or NULL if none is near. */

@@ -12,12 +12,12 @@ static const OptionSpec table[] = {
 };
 static const OptionSpec *const tables[] = {table, NULL};
 
-static Arguments *parse(gboolean stop, const char *line, int *position, GError **error)
+static Arguments *parse(guint max_words, gboolean take_rest, const char *line, int *position, GError **error)
 {
     Arguments *arguments = arguments_new();
     g_auto(GStrv) words = g_strsplit(line, " ", -1);
     *position = 0;
-    if (arguments_parse(arguments, tables, stop, words, position, error))
+    if (arguments_parse(arguments, tables, max_words, take_rest, words, position, error))
         return arguments;
     arguments_free(arguments);
     return NULL;
@@ -27,8 +27,9 @@ static void test_values(void)
 {
     int position;
     g_autoptr(GError) error = NULL;
-    g_autoptr(Arguments) arguments = parse(
-        FALSE, "a.bst -d all --except x --except=y -o name value --no-strict -f b.bst --builders 7", &position, &error);
+    g_autoptr(Arguments) arguments =
+        parse(G_MAXUINT, FALSE, "a.bst -d all --except x --except=y -o name value --no-strict -f b.bst --builders 7",
+              &position, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(arguments_get(arguments, "deps"), ==, "all");
     const char *const *except = arguments_list(arguments, "except");
@@ -51,7 +52,7 @@ static void test_values(void)
 static void test_absent(void)
 {
     int position;
-    g_autoptr(Arguments) arguments = parse(FALSE, "a", &position, NULL);
+    g_autoptr(Arguments) arguments = parse(G_MAXUINT, FALSE, "a", &position, NULL);
     g_assert_null(arguments_get(arguments, "deps"));
     g_assert_null(arguments_list(arguments, "except")[0]);
     g_assert_true(arguments_switch(arguments, "strict", TRUE));
@@ -61,7 +62,7 @@ static void test_absent(void)
 static void test_letters(void)
 {
     int position;
-    g_autoptr(Arguments) arguments = parse(FALSE, "-fdrun", &position, NULL);
+    g_autoptr(Arguments) arguments = parse(G_MAXUINT, FALSE, "-fdrun", &position, NULL);
     g_assert_true(arguments_has(arguments, "force"));
     g_assert_cmpstr(arguments_get(arguments, "deps"), ==, "run");
 }
@@ -69,16 +70,21 @@ static void test_letters(void)
 static void test_stop_and_rest(void)
 {
     int position;
-    g_autoptr(Arguments) first = parse(TRUE, "-o a b build -f", &position, NULL);
+    g_autoptr(Arguments) first = parse(0, FALSE, "-o a b build -f", &position, NULL);
     g_assert_cmpint(position, ==, 3);
     g_assert_false(arguments_has(first, "force"));
-    g_autoptr(Arguments) second = parse(FALSE, "e.bst -- sh -c exit", &position, NULL);
+    g_autoptr(Arguments) second = parse(1, TRUE, "e.bst -f -- sh -c exit", &position, NULL);
     g_assert_cmpstr(arguments_rest(second)[0], ==, "sh");
     g_assert_cmpstr(arguments_rest(second)[1], ==, "-c");
-    g_autoptr(Arguments) third = parse(FALSE, "e.bst cmd -- -x", &position, NULL);
-    arguments_take_rest(third, 1);
-    g_assert_cmpstr(arguments_rest(third)[0], ==, "cmd");
-    g_assert_cmpstr(arguments_rest(third)[1], ==, "-x");
+    g_assert_true(arguments_has(second, "force"));
+    g_autoptr(Arguments) third = parse(1, TRUE, "e.bst sh -f -- x", &position, NULL);
+    g_assert_cmpstr(arguments_rest(third)[0], ==, "sh");
+    g_assert_cmpstr(arguments_rest(third)[1], ==, "-f");
+    g_assert_cmpstr(arguments_rest(third)[2], ==, "--");
+    g_assert_false(arguments_has(third, "force"));
+    g_autoptr(Arguments) fourth = parse(1, FALSE, "a.bst b.bst", &position, NULL);
+    g_assert_null(arguments_rest(fourth));
+    g_assert_cmpint(position, ==, 1);
 }
 
 static void test_refused(void)
@@ -100,7 +106,7 @@ static void test_refused(void)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         int position;
         g_autoptr(GError) error = NULL;
-        g_assert_null(parse(FALSE, cases[i].line, &position, &error));
+        g_assert_null(parse(G_MAXUINT, FALSE, cases[i].line, &position, &error));
         g_assert_error(error, USAGE_ERROR, 0);
         g_assert_cmpstr(error->message, ==, cases[i].message);
     }
