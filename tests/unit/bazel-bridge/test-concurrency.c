@@ -171,17 +171,17 @@ static void test_idle_stream(void)
     SluiceDigest digest = fixture_absent("hello");
     g_autofree char *name = name_of("uploads/u/", &digest);
     served_open(&served, NULL, SLUICE_CACHE_WRITES_OFF);
-    served.bridge->stream_idle = 1;
+    served.bridge->stream_idle = 3;
     served.bridge->sweep_interval = 1;
     g_usleep(SLUICE_SWEEP_INTERVAL * G_USEC_PER_SEC); /* until the serving thread has seen it */
     g_autoptr(GPtrArray) stalled =
         served_messages(piece(name, 0, FALSE, "he", 2), piece(name, 2, TRUE, "llo", 3), NULL);
-    rpc_call(&served.client, WRITE, stalled, TRUE, 4000, &result);
+    rpc_call(&served.client, WRITE, stalled, TRUE, 8000, &result);
     g_assert_cmpint(result.code, ==, GRPC_STATUS_CANCELLED);
     rpc_result_clear(&result);
     g_assert_false(sluice_store_has(served.fixture.store, &digest));
     g_autoptr(GPtrArray) slow = served_messages(piece(name, 0, FALSE, "he", 2), piece(name, 2, TRUE, "llo", 3), NULL);
-    rpc_call(&served.client, WRITE, slow, TRUE, 300, &result);
+    rpc_call(&served.client, WRITE, slow, TRUE, 200, &result);
     g_assert_cmpint(result.code, ==, GRPC_STATUS_OK);
     rpc_result_clear(&result);
     served_close(&served);
