@@ -326,14 +326,16 @@ static gboolean run_parallel(Options *options, SluiceStaging *staging, const cha
                              char **commands)
 {
     gboolean ok = TRUE;
+    g_autofree pid_t *children = g_new(pid_t, (gsize)options->parallel);
     for (int i = 0; i < options->parallel; i++) {
-        if (fork() == 0) {
+        children[i] = fork();
+        if (children[i] == 0) {
             g_autoptr(SluiceStore) store = sluice_store_open(path, NULL, NULL);
             _exit(!run_all(options, staging, store, root, commands));
         }
     }
-    for (int status; wait(&status) > 0;)
-        ok = ok && status == 0;
+    for (int i = 0, status; i < options->parallel; i++) /* not wait(): the server of trees is a child, too */
+        ok = waitpid(children[i], &status, 0) > 0 && status == 0 && ok;
     return ok;
 }
 
