@@ -102,10 +102,8 @@ SluiceStore *app_open_store_in_job(const App *app, GError **error)
     return store;
 }
 
-gboolean app_load_project(App *app, GError **error)
+static Session *load_session(App *app, GError **error)
 {
-    if (app->session)
-        return TRUE;
     const char *directory = arguments_get(app->arguments, "project-directory");
     LoadOptions options = {
         .directory = directory ? directory : ".",
@@ -116,7 +114,34 @@ gboolean app_load_project(App *app, GError **error)
         .user_config = app->config->root,
         .events = &app->sink,
     };
-    app->session = session_load(&options, error);
+    return session_load(&options, error);
+}
+
+/* `projects: NAME: strict:` of the user configuration, unless the command line says; the name is known only now. */
+static gboolean read_strict(App *app, gboolean *strict, GError **error)
+{
+    Node *projects = NULL, *own = NULL;
+    if (!node_get_mapping(app->config->root, "projects", &projects, error))
+        return FALSE;
+    const char *name = project_name(session_toplevel(app->session));
+    if (!projects || arguments_has(app->arguments, "strict") || !node_find(projects, name))
+        return TRUE;
+    return node_get_mapping(projects, name, &own, error) && node_get_bool(own, "strict", strict, error);
+}
+
+gboolean app_load_project(App *app, GError **error)
+{
+    if (app->session)
+        return TRUE;
+    app->session = load_session(app, error);
+    gboolean strict = app->strict;
+    if (!app->session || !read_strict(app, &strict, error))
+        return FALSE;
+    if (strict == app->strict)
+        return TRUE;
+    app->strict = strict;
+    session_free(app->session);
+    app->session = load_session(app, error);
     return app->session != NULL;
 }
 

@@ -4,6 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As bst does: an empty digest may be a surprise. */
+static void warn_of_missing_digests(App *app, const char *format, GPtrArray *elements, States *states)
+{
+    if (!strstr(format, "%{artifact-cas-digest"))
+        return;
+    for (guint i = 0; i < elements->len; i++)
+        if (!states_is_cached(states, elements->pdata[i]))
+            app_log(app, EVENT_WARNING, elements->pdata[i], "Cannot obtain CAS digest because artifact is not cached");
+}
+
 static gboolean print_elements(App *app, const char *format, GPtrArray *elements, States *states, GError **error)
 {
     ShowOptions options = {format, app->config->key_length, app->colors && isatty(STDOUT_FILENO), states};
@@ -31,5 +41,6 @@ int cmd_show(App *app, GError **error)
         return EXIT_REPORT;
     if (g_strcmp0(arguments_get(app->arguments, "order"), "alpha") == 0)
         pipeline_sort_by_name(elements);
+    warn_of_missing_digests(app, format, elements, states);
     return print_elements(app, format, elements, states, error) ? 0 : EXIT_REPORT;
 }
