@@ -123,6 +123,9 @@ void cas_index_close(CasIndex *index);
 /* Writes the index through to the disk. */
 void cas_index_sync(CasIndex *index, gboolean force);
 
+/* Gives the space of free pages back, if that is worth it and nobody else uses the store. */
+gboolean cas_compact(CasIndex *index);
+
 /* One transaction.  `mdb` is for mdb_* calls; the deltas are added to the stored counters by cas_txn_commit. */
 typedef struct {
     CasIndex *index;

@@ -401,12 +401,16 @@ gboolean sluice_store_gc(SluiceStore *store, uint64_t target_bytes, SluiceGcStat
     *stats = (SluiceGcStats){0};
     if (!cas_require_writable(index, error))
         return FALSE;
-    mdb_reader_check(index->env, &dead);
+    g_rw_lock_reader_lock(&index->map_lock);
+    if (index->env != NULL)
+        mdb_reader_check(index->env, &dead);
+    g_rw_lock_reader_unlock(&index->map_lock);
     gboolean ok = collect(index, target_bytes, GC_BATCH, stats, &problem);
     if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_FULL) && cas_reserve_release(index)) {
         g_clear_error(&problem);
         ok = collect(index, target_bytes, GC_BATCH_TIGHT, stats, &problem);
     }
+    cas_compact(index);
     cas_reserve_make(index);
     if (!ok)
         g_propagate_error(error, problem);

@@ -133,7 +133,7 @@ static gsize wanted_map_size(CasIndex *index)
     MDB_stat page;
     gsize wanted = 0;
     g_rw_lock_reader_lock(&index->map_lock);
-    if (index->map_size < MAP_SIZE_STANDARD && mdb_env_info(index->env, &info) == 0 &&
+    if (index->env != NULL && index->map_size < MAP_SIZE_STANDARD && mdb_env_info(index->env, &info) == 0 &&
         mdb_env_stat(index->env, &page) == 0) {
         gsize used = (info.me_last_pgno + 1) * page.ms_psize;
         if (info.me_mapsize - MIN(used, info.me_mapsize) < MAX(64u << 20, info.me_mapsize / 4))
@@ -180,6 +180,10 @@ static gboolean begin(CasIndex *index, gboolean writing, CasTxn *txn, GError **e
     *txn = (CasTxn){.index = index, .writing = writing};
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         g_rw_lock_reader_lock(&index->map_lock);
+        if (index->env == NULL) { /* it could not be opened again after it was compacted */
+            g_rw_lock_reader_unlock(&index->map_lock);
+            return cas_error(error, SLUICE_CAS_ERROR_IO, "%s: the index cannot be opened any more", index->path);
+        }
         code = writing ? mdb_txn_begin(index->env, NULL, 0, &txn->mdb) : begin_read(index, &txn->mdb);
         if (code == 0)
             return TRUE;
@@ -317,16 +321,6 @@ gsize cas_db_entries(CasTxn *txn, CasDb db)
 
 /* ---- Sync -------------------------------------------------------------------------------------------------------------------- */
 
-/* The age of the mark tells all processes when one of them synced last. */
-static gboolean sync_is_due(CasIndex *index)
-{
-    struct stat status;
-    if (fstatat(index->root_fd, SYNC_MARK, &status, 0) != 0)
-        return TRUE;
-    gint64 age = g_get_real_time() / G_USEC_PER_SEC - status.st_mtim.tv_sec;
-    return age < 0 || age >= CAS_SYNC_INTERVAL;
-}
-
 static void note_sync(CasIndex *index)
 {
     int fd = openat(index->root_fd, SYNC_MARK, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -334,6 +328,18 @@ static void note_sync(CasIndex *index)
         return;
     futimens(fd, NULL);
     close(fd);
+}
+
+/* The age of the mark tells all processes when one of them synced last. */
+static gboolean sync_is_due(CasIndex *index)
+{
+    struct stat status;
+    if (fstatat(index->root_fd, SYNC_MARK, &status, 0) != 0) {
+        note_sync(index); /* a new store: the time begins now */
+        return FALSE;
+    }
+    gint64 age = g_get_real_time() / G_USEC_PER_SEC - status.st_mtim.tv_sec;
+    return age < 0 || age >= CAS_SYNC_INTERVAL;
 }
 
 void cas_index_sync(CasIndex *index, gboolean force)
@@ -347,7 +353,10 @@ void cas_index_sync(CasIndex *index, gboolean force)
     if (!look || (!force && !sync_is_due(index)))
         return;
     note_sync(index); /* first, so that others do not join in */
-    mdb_env_sync(index->env, 1);
+    g_rw_lock_reader_lock(&index->map_lock);
+    if (index->env != NULL)
+        mdb_env_sync(index->env, 1);
+    g_rw_lock_reader_unlock(&index->map_lock);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------------------------------------- */

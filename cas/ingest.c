@@ -117,22 +117,20 @@ static ReadResult read_failed(const Reading *reading, int number, GError **error
     return READ_FAILED;
 }
 
-/* Reads until the end; what comes after the size that was seen only tells that the file changed. */
+/* Reads as much as there was; if there is more by now, the times and the size tell afterwards. */
 static ReadResult read_whole(Reading *reading, uint8_t *data, GError **error)
 {
     gsize size = (gsize)reading->status.st_size, length = 0;
-    for (;;) {
-        ssize_t got = read(reading->fd, data + length, size + 1 - length);
+    while (length < size) {
+        ssize_t got = read(reading->fd, data + length, size - length);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return read_failed(reading, errno, error);
+        if (got == 0)
+            return READ_CHANGED;
         length += (gsize)got;
-        if (got == 0 || length > size)
-            break;
     }
-    if (length != size)
-        return READ_CHANGED;
     sluice_digest_of(data, length, &reading->pending.digest);
     return READ_OK;
 }
@@ -164,7 +162,7 @@ static ReadResult link_object(Reading *reading, gboolean *done, GError **error)
 
 static ReadResult read_small(Reading *reading, GError **error)
 {
-    g_autofree uint8_t *data = g_malloc((gsize)reading->status.st_size + 1);
+    g_autofree uint8_t *data = g_malloc(MAX((gsize)reading->status.st_size, 1));
     gboolean linked;
     ReadResult result = read_whole(reading, data, error);
     if (result != READ_OK || cas_blob_is_known(reading->ingest->index, &reading->pending.digest))

@@ -202,6 +202,41 @@ static void test_quota(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(used_bytes(fixture), >, 400000);
 }
 
+static int64_t index_size(Fixture *fixture)
+{
+    struct stat status;
+    g_autofree char *path = g_build_filename(fixture->path, "index", "data.mdb", NULL);
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    return status.st_size;
+}
+
+/* What eviction frees in the index goes back to the disk, and what is left is all there. */
+static void test_compaction(Fixture *fixture, gconstpointer data)
+{
+    enum { COUNT = 4000 };
+    g_autoptr(GError) error = NULL;
+    SluiceDigest digests[COUNT];
+    GBytes *blobs[COUNT];
+    for (unsigned i = 0; i < COUNT; i++)
+        blobs[i] = fixture_bytes(i, 12000);
+    g_assert_true(sluice_store_put_many(fixture->store, blobs, COUNT, digests, &error));
+    for (unsigned i = 0; i < COUNT; i++)
+        g_bytes_unref(blobs[i]);
+    g_autoptr(SluiceStore) second = sluice_store_open(fixture->path, NULL, &error); /* of the same process */
+    SluiceLease *lease = sluice_lease_new(fixture->store, &error);
+    g_assert_true(sluice_lease_add_blob(lease, &digests[7], &error));
+    g_assert_cmpint(index_size(fixture), >, COUNT * 12000);
+    collect(fixture, 0);
+    g_assert_cmpint(index_size(fixture), <, 1000000);
+    fixture_assert_content(fixture, &digests[7], 7, 12000);
+    g_assert_true(sluice_store_has(second, &digests[7]));
+    sluice_lease_free(lease);
+    fixture_put(fixture, 1, 100);
+    fixture_reopen(fixture);
+    fixture_assert_content(fixture, &digests[7], 7, 12000);
+    fixture_assert_sound(fixture);
+}
+
 /* ---- fsck ----------------------------------------------------------------------------------------------------------------------- */
 
 static char *object_path(Fixture *fixture, const SluiceDigest *digest)
@@ -448,6 +483,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST("/cas/gc/leases-hold", test_leases_hold);
     FIXTURE_TEST("/cas/gc/results-go", test_results_go);
     FIXTURE_TEST("/cas/gc/quota", test_quota);
+    FIXTURE_TEST("/cas/gc/compaction", test_compaction);
     FIXTURE_TEST("/cas/fsck/damage", test_fsck);
     FIXTURE_TEST("/cas/fsck/orphans", test_orphans);
     FIXTURE_TEST("/cas/recover/clean-reboot", test_clean_reboot);
