@@ -40,19 +40,6 @@ char **debian_archives(Source *source, gboolean security, GError **error)
     return urls;
 }
 
-gboolean debian_is_cached(Source *source, SluiceStore *store)
-{
-    const Debian *debian = source->data;
-    for (gsize i = 0; i < debian->n_pins; i++) {
-        SluiceDigest digest;
-        debian_pin_digest(&debian->pins[i], &digest);
-        if (!deb_tree_find(store, &debian->pins[i], NULL) && !sluice_store_has(store, &digest)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 typedef struct {
     const DebianPin *pin;
     char *name;

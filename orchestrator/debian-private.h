@@ -28,7 +28,6 @@ char **debian_archives(Source *source, gboolean security, GError **error);
 /* debian-track.c */
 Node *debian_track(Source *source, const SourceContext *context, GError **error);
 /* debian-fetch.c */
-gboolean debian_is_cached(Source *source, SluiceStore *store);
 gboolean debian_fetch(Source *source, const SourceContext *context, GError **error);
 /* debian-stage.c */
 gboolean debian_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,

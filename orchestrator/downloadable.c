@@ -110,13 +110,6 @@ Node *downloadable_track(Source *source, const SourceContext *context, GError **
     return node_new_scalar(source_arena(source), hex, NULL);
 }
 
-gboolean downloadable_is_cached(Source *source, SluiceStore *store)
-{
-    const Downloadable *file = source->data;
-    SluiceDigest digest;
-    return file->ref != NULL && download_find(store, file->ref, &digest);
-}
-
 gboolean downloadable_fetch(Source *source, const SourceContext *context, GError **error)
 {
     const Downloadable *file = source->data;

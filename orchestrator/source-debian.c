@@ -231,7 +231,6 @@ const SourceKind source_kind_debian = {
     .load_ref = debian_load_ref,
     .unique_key = debian_unique_key,
     .track = debian_track,
-    .is_cached = debian_is_cached,
     .fetch = debian_fetch,
     .stage = debian_stage,
 };

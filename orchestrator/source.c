@@ -89,19 +89,18 @@ static gboolean stage_alone(Source *source, const SourceContext *context, Sluice
            keep_staged(context->store, name, root, error);
 }
 
+/* A file that was downloaded is not enough: what it holds may be bad, and fetching is when that should show. */
 gboolean source_is_cached(Source *source, SluiceStore *store)
 {
+    SluiceDigest root;
     if (source->key[0] == '\0') {
         return FALSE;
     }
-    if (source->kind->has_ref && !source->kind->needs_previous) {
-        SluiceDigest root;
-        g_autofree char *name = staged_name(source);
-        if (find_staged(store, name, &root)) {
-            return TRUE;
-        }
+    if (!source->kind->has_ref || source->kind->needs_previous) {
+        return source->kind->is_cached == NULL || source->kind->is_cached(source, store);
     }
-    return source->kind->is_cached == NULL || source->kind->is_cached(source, store);
+    g_autofree char *name = staged_name(source);
+    return find_staged(store, name, &root);
 }
 
 gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error)
