@@ -6,7 +6,6 @@
 #include "sandbox-spawn.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -18,14 +17,13 @@ static gboolean bad_value(const SandboxOp *op, GError **error)
                          op->args[0]);
 }
 
-static void add_options(HelperRun *run, const char *first, ...)
+static void add_options_v(HelperRun *run, const char *const *options)
 {
-    va_list args;
-    va_start(args, first);
-    for (const char *option = first; option != NULL; option = va_arg(args, const char *))
-        g_ptr_array_add(run->options, g_strdup(option));
-    va_end(args);
+    for (; *options != NULL; options++)
+        g_ptr_array_add(run->options, g_strdup(*options));
 }
+
+#define add_options(run, ...) add_options_v(run, (const char *const[]){__VA_ARGS__, NULL})
 
 gboolean helper_run_is_covered(const HelperRun *run, const char *path)
 {
@@ -121,7 +119,7 @@ static gboolean do_root(HelperRun *run, const SandboxOp *op, GError **error)
     gboolean read_only = g_str_equal(op->args[0], "read-only");
     if (run->root.place == NULL || (!read_only && !g_str_equal(op->args[0], "writable")))
         return bad_value(op, error);
-    add_options(run, read_only ? "--ro-bind" : "--bind", run->root.place, "/", NULL);
+    add_options(run, read_only ? "--ro-bind" : "--bind", run->root.place, "/");
     return TRUE;
 }
 
@@ -140,7 +138,7 @@ static gboolean mount_special(HelperRun *run, const char *option, const char *pa
     g_autofree char *inside = mount_point(run, path, FALSE, TRUE, error);
     if (inside == NULL)
         return FALSE;
-    add_options(run, option, inside, NULL);
+    add_options(run, option, inside);
     cover(run, inside);
     if (!g_str_equal(inside, path))
         cover(run, path);
@@ -166,14 +164,14 @@ static gboolean do_proc(HelperRun *run, const SandboxOp *op, GError **error)
         g_autofree char *path = g_build_filename("/proc", read_only[i], NULL);
         g_autofree char *inside = g_build_filename(op->args[0], read_only[i], NULL);
         if (access(path, F_OK) == 0)
-            add_options(run, "--ro-bind", path, inside, NULL);
+            add_options(run, "--ro-bind", path, inside);
     }
     return TRUE;
 }
 
 static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    add_options(run, "--perms", "1777", NULL);
+    add_options(run, "--perms", "1777");
     return mount_special(run, "--tmpfs", op->args[0], error);
 }
 
@@ -183,7 +181,7 @@ static gboolean do_writable(HelperRun *run, const SandboxOp *op, GError **error)
     if (inside == NULL)
         return FALSE;
     g_autofree char *source = g_strconcat(run->root.place, inside, NULL);
-    add_options(run, "--bind", source, helper_run_is_covered(run, op->args[0]) ? op->args[0] : inside, NULL);
+    add_options(run, "--bind", source, helper_run_is_covered(run, op->args[0]) ? op->args[0] : inside);
     return TRUE;
 }
 
@@ -195,7 +193,7 @@ static gboolean do_bind(HelperRun *run, const SandboxOp *op, GError **error)
     g_autofree char *inside = mount_point(run, op->args[1], !S_ISDIR(status.st_mode), TRUE, error);
     if (inside == NULL)
         return FALSE;
-    add_options(run, g_str_equal(op->args[2], "read-only") ? "--ro-bind" : "--bind", op->args[0], inside, NULL);
+    add_options(run, g_str_equal(op->args[2], "read-only") ? "--ro-bind" : "--bind", op->args[0], inside);
     cover(run, inside);
     return TRUE;
 }
@@ -204,12 +202,12 @@ static gboolean do_directory(HelperRun *run, const SandboxOp *op, GError **error
 {
     run->directory = op->args[0];
     if (helper_run_is_covered(run, op->args[0])) {
-        add_options(run, "--dir", op->args[0], "--chdir", op->args[0], NULL);
+        add_options(run, "--dir", op->args[0], "--chdir", op->args[0]);
         return TRUE;
     }
     g_autofree char *inside = helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error);
     if (inside != NULL)
-        add_options(run, "--chdir", op->args[0], NULL);
+        add_options(run, "--chdir", op->args[0]);
     return inside != NULL;
 }
 
@@ -218,32 +216,32 @@ static gboolean do_directory(HelperRun *run, const SandboxOp *op, GError **error
 static gboolean do_identity(HelperRun *run, const SandboxOp *op, GError **error)
 {
     add_options(run, "--unshare-user", "--uid", op->args[0], "--gid", op->args[1], "--unshare-ipc", "--unshare-pid",
-                "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL", "--die-with-parent", NULL);
+                "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL", "--die-with-parent");
     return TRUE;
 }
 
 static gboolean do_hostname(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    add_options(run, "--hostname", op->args[0], NULL);
+    add_options(run, "--hostname", op->args[0]);
     return TRUE;
 }
 
 static gboolean do_session(HelperRun *run, const SandboxOp *op, GError **error)
 {
     if (g_str_equal(op->args[0], "new"))
-        add_options(run, "--new-session", NULL);
+        add_options(run, "--new-session");
     return TRUE;
 }
 
 static gboolean do_environment(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    add_options(run, "--clearenv", NULL);
+    add_options(run, "--clearenv");
     for (char **variable = op->args; *variable != NULL; variable++) {
         const char *value = strchr(*variable, '=');
         if (value == NULL)
             return bad_value(op, error);
         g_autofree char *name = g_strndup(*variable, (gsize)(value - *variable));
-        add_options(run, "--setenv", name, value + 1, NULL);
+        add_options(run, "--setenv", name, value + 1);
         g_ptr_array_add(run->environment, *variable);
     }
     return TRUE;

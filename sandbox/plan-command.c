@@ -68,36 +68,35 @@ static void add_number(SandboxPlan *plan, SandboxOpType type, unsigned number)
 {
     char text[16];
     g_snprintf(text, sizeof text, "%u", number);
-    sandbox_plan_add(plan, type, text, NULL);
+    sandbox_plan_add(plan, type, text);
 }
 
 static void plan_root(SandboxPlan *plan, const SandboxPlace *place, const SluiceSandboxCommand *command)
 {
     char own[32];
     g_snprintf(own, sizeof own, "overlay-%u", place->serial);
-    sandbox_plan_add(plan, SANDBOX_OP_NAMESPACES, place->join ? "join" : "new", NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_NETWORK, command->network ? "host" : "none", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_NAMESPACES, place->join ? "join" : "new");
+    sandbox_plan_add(plan, SANDBOX_OP_NETWORK, command->network ? "host" : "none");
     if (command->loopback_port > 0)
         add_number(plan, SANDBOX_OP_LISTEN, command->loopback_port);
-    sandbox_plan_add(plan, SANDBOX_OP_WORK, place->work, NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_LOWER, place->lower, NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_OVERLAY, own, NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_ROOT, command->root_read_only ? "read-only" : "writable", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_WORK, place->work);
+    sandbox_plan_add(plan, SANDBOX_OP_LOWER, place->lower);
+    sandbox_plan_add(plan, SANDBOX_OP_OVERLAY, own);
+    sandbox_plan_add(plan, SANDBOX_OP_ROOT, command->root_read_only ? "read-only" : "writable");
 }
 
 static void plan_mounts(SandboxPlan *plan, const SluiceSandboxCommand *command)
 {
-    sandbox_plan_add(plan, SANDBOX_OP_DEV, "/dev", NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_PROC, "/proc", NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_TMPFS, "/tmp", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_DEV, "/dev");
+    sandbox_plan_add(plan, SANDBOX_OP_PROC, "/proc");
+    sandbox_plan_add(plan, SANDBOX_OP_TMPFS, "/tmp");
     for (const char *const *path = command->writable; path != NULL && *path != NULL; path++)
-        sandbox_plan_add(plan, SANDBOX_OP_WRITABLE, *path, NULL);
+        sandbox_plan_add(plan, SANDBOX_OP_WRITABLE, *path);
     for (gsize i = 0; i < command->n_binds; i++) {
         const SluiceSandboxBind *bind = &command->binds[i];
-        sandbox_plan_add(plan, SANDBOX_OP_BIND, bind->source, bind->target, bind->read_only ? "read-only" : "writable",
-                         NULL);
+        sandbox_plan_add(plan, SANDBOX_OP_BIND, bind->source, bind->target, bind->read_only ? "read-only" : "writable");
     }
-    sandbox_plan_add(plan, SANDBOX_OP_DIRECTORY, command->cwd, NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_DIRECTORY, command->cwd);
 }
 
 static void plan_launch(SandboxPlan *plan, const SandboxPlace *place, const SluiceSandboxCommand *command)
@@ -106,9 +105,9 @@ static void plan_launch(SandboxPlan *plan, const SandboxPlace *place, const Slui
     char uid[16], gid[16];
     g_snprintf(uid, sizeof uid, "%u", command->uid);
     g_snprintf(gid, sizeof gid, "%u", command->gid);
-    sandbox_plan_add(plan, SANDBOX_OP_IDENTITY, uid, gid, NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_HOSTNAME, SANDBOX_HOSTNAME, NULL);
-    sandbox_plan_add(plan, SANDBOX_OP_SESSION, command->new_session ? "new" : "same", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_IDENTITY, uid, gid);
+    sandbox_plan_add(plan, SANDBOX_OP_HOSTNAME, SANDBOX_HOSTNAME);
+    sandbox_plan_add(plan, SANDBOX_OP_SESSION, command->new_session ? "new" : "same");
     sandbox_plan_addv(plan, SANDBOX_OP_ENVIRONMENT, command->envp != NULL ? command->envp : nothing);
     g_autoptr(GPtrArray) launch = g_ptr_array_new();
     g_ptr_array_add(launch, (gpointer)place->bwrap);

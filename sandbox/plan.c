@@ -66,17 +66,6 @@ static void take(SandboxPlan *plan, SandboxOpType type, char **args)
     g_ptr_array_add(plan->ops, op);
 }
 
-void sandbox_plan_add(SandboxPlan *plan, SandboxOpType type, ...)
-{
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-    va_list args;
-    va_start(args, type);
-    for (const char *arg; (arg = va_arg(args, const char *)) != NULL;)
-        g_strv_builder_add(builder, arg);
-    va_end(args);
-    take(plan, type, g_strv_builder_end(builder));
-}
-
 void sandbox_plan_addv(SandboxPlan *plan, SandboxOpType type, const char *const *args)
 {
     take(plan, type, g_strdupv((char **)args));
@@ -189,14 +178,15 @@ SandboxPlan *sandbox_plan_decode(const void *data, gsize length, GError **error)
                       "the plan is not of this version: program and helper are of different releases");
         return NULL;
     }
-    g_autoptr(SandboxPlan) plan = sandbox_plan_new();
-    while (strings.at < strings.end) {
-        if (plan->ops->len == SANDBOX_PLAN_OPS_MAX) {
-            sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "plan: more than %u operations", SANDBOX_PLAN_OPS_MAX);
-            return NULL;
-        }
-        if (!decode_op(plan, &strings, error))
-            return NULL;
+    SandboxPlan *plan = sandbox_plan_new();
+    gboolean ok = TRUE;
+    while (ok && strings.at < strings.end) {
+        ok = plan->ops->len < SANDBOX_PLAN_OPS_MAX ||
+             sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "plan: more than %u operations", SANDBOX_PLAN_OPS_MAX);
+        ok = ok && decode_op(plan, &strings, error);
     }
-    return g_steal_pointer(&plan);
+    if (ok)
+        return plan;
+    sandbox_plan_free(plan);
+    return NULL;
 }

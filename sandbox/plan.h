@@ -43,8 +43,9 @@ SandboxPlan *sandbox_plan_new(void);
 void sandbox_plan_free(SandboxPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SandboxPlan, sandbox_plan_free)
 /* Copies the arguments; the list ends with NULL. */
-void sandbox_plan_add(SandboxPlan *plan, SandboxOpType type, ...) G_GNUC_NULL_TERMINATED;
 void sandbox_plan_addv(SandboxPlan *plan, SandboxOpType type, const char *const *args);
+/* The same with the arguments one by one, at least one. */
+#define sandbox_plan_add(plan, type, ...) sandbox_plan_addv(plan, type, (const char *const[]){__VA_ARGS__, NULL})
 
 const char *sandbox_op_name(SandboxOpType type);
 /* One line for each operation, arguments escaped as in C where they are not plain. */

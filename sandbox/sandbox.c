@@ -38,13 +38,13 @@ static gboolean hold_root(SluiceSandbox *sandbox, GError **error)
 
 SluiceSandbox *sluice_sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root, GError **error)
 {
-    g_autoptr(SluiceSandbox) sandbox = g_new0(SluiceSandbox, 1);
+    SluiceSandbox *sandbox = g_new0(SluiceSandbox, 1);
     *sandbox = (SluiceSandbox){.staging = staging, .store = store, .root = *root, .checkout_lock = -1};
-    if (!hold_root(sandbox, error) || !make_folders(sandbox, error) || !find_lower(sandbox, error)) {
-        g_prefix_error(error, "cannot stage a root: ");
-        return NULL;
-    }
-    return g_steal_pointer(&sandbox);
+    if (hold_root(sandbox, error) && make_folders(sandbox, error) && find_lower(sandbox, error))
+        return sandbox;
+    g_prefix_error(error, "cannot stage a root: ");
+    sluice_sandbox_free(sandbox);
+    return NULL;
 }
 
 void sluice_sandbox_free(SluiceSandbox *sandbox)

@@ -88,5 +88,5 @@ int main(int argc, char **argv)
                              NULL);
     }
     end(argv[3]);
-    _exit(error != NULL); /* threads are still serving: nothing is to be freed under them */
+    _exit(error != NULL ? 1 : 0); /* threads are still serving: nothing is to be freed under them */
 }

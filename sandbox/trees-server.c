@@ -302,10 +302,10 @@ static void read_directory(fuse_req_t request, fuse_ino_t number, size_t size, o
         fuse_reply_err(request, EIO);
         return;
     }
-    g_autofree char *data = g_malloc(size);
-    page.data = data;
+    page.data = g_malloc(size);
     fill_page(&page, listing != NULL ? listing_peek(listing) : NULL, (gsize)offset);
-    fuse_reply_buf(request, data, page.used);
+    fuse_reply_buf(request, page.data, page.used);
+    g_free(page.data);
 }
 
 static void on_readdir(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset, struct fuse_file_info *info)

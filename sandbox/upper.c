@@ -177,7 +177,10 @@ static GPtrArray *list_names(int fd)
         return NULL;
     }
     GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    for (;;) {
+        const struct dirent *entry = readdir(dir); /* cppcheck-suppress readdirCalled */
+        if (entry == NULL)
+            break;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             g_ptr_array_add(names, g_strdup(entry->d_name));
     }

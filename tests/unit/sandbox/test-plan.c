@@ -106,9 +106,9 @@ static void test_bytes(void)
     static const char *const odd[] = {"", "a\nb", "\xff\xfe", "namespaces", NULL};
     g_autoptr(GError) error = NULL;
     g_autoptr(SandboxPlan) plan = sandbox_plan_new();
-    sandbox_plan_add(plan, SANDBOX_OP_WORK, "/w", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_WORK, "/w");
     sandbox_plan_addv(plan, SANDBOX_OP_ENVIRONMENT, odd);
-    sandbox_plan_add(plan, SANDBOX_OP_BIND, "/s", "/t", "writable", NULL);
+    sandbox_plan_add(plan, SANDBOX_OP_BIND, "/s", "/t", "writable");
     g_autoptr(GBytes) bytes = sandbox_plan_encode(plan);
     gsize length = 0;
     const char *data = g_bytes_get_data(bytes, &length);
@@ -156,7 +156,7 @@ static void test_bad_bytes(void)
 #undef EXPECT
     g_autoptr(SandboxPlan) plan = sandbox_plan_new();
     for (unsigned i = 0; i <= SANDBOX_PLAN_OPS_MAX; i++)
-        sandbox_plan_add(plan, SANDBOX_OP_WORK, "w", NULL);
+        sandbox_plan_add(plan, SANDBOX_OP_WORK, "w");
     g_autoptr(GBytes) bytes = sandbox_plan_encode(plan);
     expect_undecodable(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "more than");
 }
