@@ -3,7 +3,7 @@
 
 static const char *const step_names[] = {"configure-commands", "build-commands", "install-commands", "strip-commands"};
 
-gboolean build_element_steps(Build *build, CommandStep *steps, GError **error)
+static gboolean read_steps(Build *build, CommandStep *steps, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(step_names); i++) {
         steps[i].commands = NULL;
@@ -39,6 +39,6 @@ gboolean build_element_assemble(Element *element, Build *build, SluiceDigest *fi
 {
     CommandStep steps[G_N_ELEMENTS(step_names)];
     CommandPlan plan = {.steps = steps, .n_steps = G_N_ELEMENTS(steps)};
-    return build_element_steps(build, steps, error) && build_element_plan(build, &plan, error) &&
+    return read_steps(build, steps, error) && build_element_plan(build, &plan, error) &&
            build_commands(build, &plan, files, error);
 }

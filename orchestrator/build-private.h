@@ -100,10 +100,12 @@ void build_end(Build *build);
 
 /* ---- build-element.c ---- */
 
-#define BUILD_ELEMENT_STEPS 4
-/* configure, build, install and strip commands of the config. */
-gboolean build_element_steps(Build *build, CommandStep *steps, GError **error);
 /* Where it works, what it may write, what is collected. */
 void build_element_directories(Build *build, CommandPlan *plan);
 /* Those, and root, environment and proxy: all but the commands. */
 gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error);
+
+/* ---- kind-assemble.c ---- */
+
+/* Nothing: for kinds without files of their own. */
+gboolean kind_stack_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);

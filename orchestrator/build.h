@@ -116,11 +116,3 @@ const char *const *build_environment(Build *build, GError **error);
 gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error);
 /* How the action-proxy of an element is set up by `sandbox: remote-apis-socket` and `public: sluice: cache-writes`. */
 gboolean build_plan_proxy(Build *build, SluiceCacheWrites default_writes, CommandPlan *plan, GError **error);
-
-/* ---- assemble functions of kinds ------------------------------------------------------------------------------------------ */
-
-gboolean kind_stack_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_import_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_filter_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_compose_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_script_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);

@@ -35,6 +35,23 @@ check "a failed build keeps its buildtree" contains "$work/output" before
 sluice build --retry-failed broken.bst
 check "a failed build is tried again" contains "$work/output" "about to fail"
 
+# ---- buildtrees of builds that succeed
+element kept.bst <<'END'
+kind: manual
+build-depends:
+- base.bst
+config:
+  build-commands:
+  - echo kept >left-behind
+END
+sluice --cache-buildtrees always build kept.bst
+sluice shell --build --use-buildtree kept.bst -- cat left-behind
+check "a buildtree is kept on demand" contains "$work/output" kept
+sluice artifact delete kept.bst
+check "built without" builds kept.bst
+sluice shell --build --use-buildtree kept.bst -- cat left-behind
+check "a buildtree is not kept by itself" error_is APP missing-buildtree-artifact-created-without-buildtree
+
 # ---- no shell
 element empty.bst <<'END'
 kind: import
