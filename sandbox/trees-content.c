@@ -41,6 +41,14 @@ static void stop_keeping(Contents *contents, OpenFile *file)
     close_if_unused(file);
 }
 
+void contents_free(Contents *contents)
+{
+    while (contents->recent.head != NULL)
+        stop_keeping(contents, contents->recent.head->data);
+    g_mutex_clear(&contents->mutex);
+    g_free(contents);
+}
+
 /* With the mutex held. */
 static OpenFile *use(Contents *contents, Node *node)
 {

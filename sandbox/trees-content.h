@@ -12,6 +12,8 @@ typedef struct Contents Contents;
 typedef struct OpenFile OpenFile;
 
 Contents *contents_new(SluiceStore *store);
+/* Nothing may be in use. */
+void contents_free(Contents *contents);
 /* The descriptor of a large file; give it back with contents_release. */
 OpenFile *contents_acquire(Contents *contents, Node *node, GError **error);
 int open_file_get_fd(const OpenFile *file);

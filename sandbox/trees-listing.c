@@ -40,6 +40,15 @@ const SluiceDirectory *listing_peek(const Listing *listing)
     return listing->directory;
 }
 
+void listings_free(Listings *listings)
+{
+    for (GList *link; (link = g_queue_pop_head_link(&listings->recent)) != NULL;)
+        listing_unref(link->data);
+    g_hash_table_unref(listings->by_digest);
+    g_mutex_clear(&listings->mutex);
+    g_free(listings);
+}
+
 static Listing *find(Listings *listings, const SluiceDigest *digest)
 {
     Listing *listing = g_hash_table_lookup(listings->by_digest, digest);

@@ -11,6 +11,8 @@ typedef struct Listing Listing;
 typedef struct Listings Listings;
 
 Listings *listings_new(SluiceStore *store);
+/* Listings that are in use live on. */
+void listings_free(Listings *listings);
 /* Gives a reference; drop it with listing_unref. */
 Listing *listings_get(Listings *listings, const SluiceDigest *digest, GError **error);
 void listing_unref(Listing *listing);

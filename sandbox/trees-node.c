@@ -60,6 +60,26 @@ Nodes *nodes_new(void)
     return nodes;
 }
 
+static void node_free(Node *node)
+{
+    g_free(node->name);
+    g_free(node->target);
+    g_free(node);
+}
+
+void nodes_free(Nodes *nodes)
+{
+    GHashTableIter each;
+    gpointer node = NULL;
+    g_hash_table_iter_init(&each, nodes->all);
+    while (g_hash_table_iter_next(&each, &node, NULL))
+        node_free(node);
+    g_hash_table_unref(nodes->all);
+    g_mutex_clear(&nodes->mutex);
+    g_free(nodes->top);
+    g_free(nodes);
+}
+
 Node *nodes_get_top(Nodes *nodes)
 {
     return nodes->top;
@@ -111,9 +131,7 @@ void nodes_forget(Nodes *nodes, Node *node, guint64 count, void (*dropped)(Node 
         Node *parent = node->parent;
         g_hash_table_remove(nodes->all, node);
         dropped(node, data);
-        g_free(node->name);
-        g_free(node->target);
-        g_free(node);
+        node_free(node);
         if (parent != NULL)
             parent->children--;
         node = parent;

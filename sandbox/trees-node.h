@@ -29,6 +29,8 @@ struct Node {
 typedef struct Nodes Nodes;
 
 Nodes *nodes_new(void);
+/* All of them, whatever the kernel thinks. */
+void nodes_free(Nodes *nodes);
 Node *nodes_get_top(Nodes *nodes);
 /* The node of `entry` in `parent`, with one more kernel reference. */
 Node *nodes_lookup(Nodes *nodes, Node *parent, const SluiceEntry *entry);

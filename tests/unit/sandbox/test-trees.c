@@ -56,6 +56,7 @@ static void test_identity(void)
     Node *link = look_up(nodes, usr_one, "link", SLUICE_ENTRY_SYMLINK, "target");
     g_assert_cmpstr(link->target, ==, "target");
     g_assert_true(link == look_up(nodes, usr_one, "link", SLUICE_ENTRY_SYMLINK, "target"));
+    nodes_free(nodes);
 }
 
 static void test_forget(void)
@@ -80,6 +81,7 @@ static void test_forget(void)
     g_assert_cmpuint(top->children, ==, 0);
     Node *again = look_up(nodes, top, "tree", SLUICE_ENTRY_DIRECTORY, "1");
     g_assert_cmpuint(again->lookups, ==, 1);
+    nodes_free(nodes);
 }
 
 typedef struct {
@@ -120,6 +122,7 @@ static void test_listings(Fixture *fixture, gconstpointer unused)
     sluice_digest_of("unknown", 7, &unknown);
     g_assert_null(listings_get(listings, &unknown, &error));
     g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND);
+    listings_free(listings);
 }
 
 static void test_contents(Fixture *fixture, gconstpointer unused)
@@ -153,6 +156,7 @@ static void test_contents(Fixture *fixture, gconstpointer unused)
     sluice_digest_of("unknown", 7, &unknown.digest);
     g_assert_null(contents_acquire(contents, &unknown, &error));
     g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND);
+    contents_free(contents);
 }
 
 int main(int argc, char **argv)
