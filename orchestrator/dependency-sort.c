@@ -433,13 +433,14 @@ void dependency_list_sort(Dependency *list, gsize count,
 /* ---- Reachability ---- */
 
 /*
- * "Does a depend on b?" is asked for neighbours in one list.  An element's depth (the longest chain below it) answers most questions, since a can only depend on what
- * is less deep.  For the others there is an interval for each element that covers the post-order numbers of all that is below it: b outside of a's interval is no.
- * What is left is searched, below nothing that these two exclude.
+ * "Does a depend on b?" is asked of neighbours in one list.  An element's depth (the longest chain below it) answers most questions, since a can only depend on
+ * what is less deep.  For the others, two traversals in opposite directions number all elements in post-order.  The numbers below a are all at least low: b outside
+ * of [low, post] is no.  Those that were reached through a for the first time are exactly the ones from `enter` on: b inside of [enter, post] is yes.  What is left
+ * is searched, below nothing that these exclude.
  */
 typedef struct {
     guint depth;
-    guint post[2], low[2]; /* of two traversals in opposite directions */
+    guint post[2], low[2], enter[2];
 } Reach;
 
 typedef struct {
@@ -457,7 +458,7 @@ typedef struct {
 } Frame;
 
 /* Numbers everything below `start` that has no number, dependencies first. */
-static void number_from(Graph *graph, GPtrArray *order, Element *start)
+static void number_from(GPtrArray *order, Element *start)
 {
     g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
     Frame frame = {start, 0};
@@ -465,6 +466,7 @@ static void number_from(Graph *graph, GPtrArray *order, Element *start)
         return;
     }
     element_data(start)->order = G_MAXUINT;
+    element_data(start)->slot = order->len;
     g_array_append_val(path, frame);
     while (path->len > 0) {
         Frame *top = &g_array_index(path, Frame, path->len - 1);
@@ -472,6 +474,7 @@ static void number_from(Graph *graph, GPtrArray *order, Element *start)
             Frame below = {top->element->dependencies[top->next++].element, 0};
             if (element_data(below.element)->order == 0) {
                 element_data(below.element)->order = G_MAXUINT;
+                element_data(below.element)->slot = order->len;
                 g_array_append_val(path, below);
             }
             continue;
@@ -493,6 +496,7 @@ static void find_depths(Graph *graph)
         const Element *element = graph->elements[i];
         Reach *reach = &graph->reach[i];
         reach->post[0] = reach->low[0] = i;
+        reach->enter[0] = element_data(element)->slot; /* of the traversal that numbered it */
         for (gsize j = 0; j < element->n_dependencies; j++) {
             const Reach *below = &graph->reach[order_of(element->dependencies[j].element)];
             reach->depth = MAX(reach->depth, below->depth + 1);
@@ -513,6 +517,7 @@ static void number_backward(Graph *graph)
             continue;
         }
         visited[i - 1] = TRUE;
+        graph->reach[i - 1].enter[1] = next;
         g_array_append_val(path, start);
         while (path->len > 0) {
             Frame *top = &g_array_index(path, Frame, path->len - 1);
@@ -521,6 +526,7 @@ static void number_backward(Graph *graph)
                 Frame below = {top->element->dependencies[count - 1 - top->next++].element, 0};
                 if (!visited[order_of(below.element)]) {
                     visited[order_of(below.element)] = TRUE;
+                    graph->reach[order_of(below.element)].enter[1] = next;
                     g_array_append_val(path, below);
                 }
                 continue;
@@ -546,6 +552,13 @@ static gboolean may_reach(const Reach *a, const Reach *b)
            b->post[1] >= a->low[1];
 }
 
+/* TRUE if a certainly does. */
+static gboolean must_reach(const Reach *a, const Reach *b)
+{
+    return (b->post[0] >= a->enter[0] && b->post[0] < a->post[0]) ||
+           (b->post[1] >= a->enter[1] && b->post[1] < a->post[1]);
+}
+
 static gboolean depends(Graph *graph, const Element *a, const Element *b)
 {
     guint goal = order_of(b);
@@ -553,6 +566,9 @@ static gboolean depends(Graph *graph, const Element *a, const Element *b)
     guint start = order_of(a);
     if (!may_reach(&graph->reach[start], target)) {
         return FALSE;
+    }
+    if (must_reach(&graph->reach[start], target)) {
+        return TRUE;
     }
     g_array_set_size(graph->stack, 0);
     graph->stamp++;
@@ -566,6 +582,9 @@ static gboolean depends(Graph *graph, const Element *a, const Element *b)
                 return TRUE;
             }
             if (graph->seen[below] != graph->stamp && may_reach(&graph->reach[below], target)) {
+                if (must_reach(&graph->reach[below], target)) {
+                    return TRUE;
+                }
                 graph->seen[below] = graph->stamp;
                 g_array_append_val(graph->stack, below);
             }
@@ -605,7 +624,7 @@ void elements_sort_dependencies(Session *session, Element *const *targets, gsize
     g_autoptr(GPtrArray) order = g_ptr_array_new();
     Graph graph = {0};
     for (gsize i = 0; i < count; i++) {
-        number_from(&graph, order, targets[i]);
+        number_from(order, targets[i]);
     }
     graph.count = order->len;
     graph.elements = (Element **)order->pdata;
