@@ -1,6 +1,6 @@
 /* Writing a tree to the disk: the reverse of import.  Metadata is what every staged tree has: 0644 or 0755, one fixed time. */
 #include "cas-private.h"
-#include "remove-tree.h"
+#include "disk-tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -129,10 +129,9 @@ static gboolean is_empty(int fd)
 {
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-    gboolean empty = dir != NULL;
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            empty = FALSE;
+    gboolean empty = FALSE;
+    if (dir != NULL)
+        empty = cas_next_entry(dir) == NULL && errno == 0;
     if (dir != NULL)
         closedir(dir);
     else if (copy >= 0)

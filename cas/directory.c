@@ -129,6 +129,7 @@ static gboolean wrap_wire_error(GError **error, GError *problem)
 static const char *add_string(Decoder *decoder, const uint8_t *data, gsize length)
 {
     char *out = decoder->string_end;
+    g_assert(data != NULL);
     memcpy(out, data, length);
     out[length] = '\0';
     decoder->string_end += length + 1;
@@ -244,6 +245,7 @@ const SluiceEntry **cas_directory_sorted(const SluiceDirectory *directory)
             if (next[type] < directory->first[type + 1] &&
                 (best < 0 || strcmp(directory->entries[next[type]].name, directory->entries[next[best]].name) < 0))
                 best = type;
+        g_assert(best >= 0);
         sorted[i] = &directory->entries[next[best]++];
     }
     return sorted;

@@ -387,7 +387,7 @@ static gboolean repair_all(Fsck *fsck, GError **error)
 gboolean sluice_store_fsck(SluiceStore *store, gboolean repair, SluiceFsckFunc report_func, SluiceProgressFunc progress,
                            gpointer data, SluiceFsckStats *stats, GError **error)
 {
-    SluiceFsckStats unused;
+    SluiceFsckStats unused = {0};
     g_autoptr(GArray) blobs = g_array_new(FALSE, FALSE, sizeof(Checked));
     g_autoptr(GPtrArray) dangling = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     Fsck fsck = {.store = store, .index = store->index, .repair = repair, .report = report_func, .progress = progress};

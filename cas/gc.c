@@ -393,7 +393,7 @@ static gboolean collect(CasIndex *index, uint64_t target, int batch, SluiceGcSta
 gboolean sluice_store_gc(SluiceStore *store, uint64_t target_bytes, SluiceGcStats *stats, GError **error)
 {
     CasIndex *index = store->index;
-    SluiceGcStats unused;
+    SluiceGcStats unused = {0};
     GError *problem = NULL;
     int dead = 0;
     if (stats == NULL)

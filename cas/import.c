@@ -7,6 +7,7 @@
  * descriptors.
  */
 #include "ingest.h"
+#include "disk-tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,6 +96,7 @@ static void push(Import *import, ImportDirectory *directory, guint first, guint 
     import->unfinished++;
     g_mutex_unlock(&import->lock);
     g_thread_pool_push(import->pool, job, NULL);
+    /* cppcheck-suppress memleak ; run_job frees it */
 }
 
 /* Takes `error`; the first one is kept. */
@@ -169,12 +171,9 @@ static gboolean classify(int dirfd, ImportEntry *entry, GError **error)
 static gboolean list_entries(ImportDirectory *directory, DIR *dir, GError **error)
 {
     for (;;) {
-        errno = 0;
-        struct dirent *item = readdir(dir);
+        struct dirent *item = cas_next_entry(dir);
         if (item == NULL)
             return errno == 0 || cas_error_errno(error, errno, "cannot read the directory");
-        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
-            continue;
         if (directory->entries->len >= CAS_DIRECTORY_ENTRIES_MAX)
             return cas_error(error, SLUICE_CAS_ERROR_INVALID, "the directory has too many entries");
         const ImportEntry entry = {.name = g_strdup(item->d_name)};

@@ -1,5 +1,6 @@
 /* The object files as a whole: listing them, and the variants that hard links need. */
 #include "cas-private.h"
+#include "disk-tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,7 +38,7 @@ static void list_shard(CasIndex *index, const char *shard, GArray *objects)
 {
     g_autofree char *path = g_strconcat("objects/", shard, NULL);
     DIR *dir = open_directory(index->root_fd, path);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+    for (struct dirent *entry; dir != NULL && (entry = cas_next_entry(dir)) != NULL;) {
         CasObject object;
         if (parse_object_name(shard, entry->d_name, &object))
             g_array_append_val(objects, object);
@@ -54,7 +55,7 @@ GArray *cas_list_objects(CasIndex *index, GError **error)
         return NULL;
     }
     GArray *objects = g_array_new(FALSE, FALSE, sizeof(CasObject));
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    for (struct dirent *entry; (entry = cas_next_entry(dir)) != NULL;)
         if (strlen(entry->d_name) == 2)
             list_shard(index, entry->d_name, objects);
     closedir(dir);

@@ -108,7 +108,9 @@ gboolean cas_boot_note(CasIndex *index, GError **error)
 static int open_lock_file(CasIndex *index, const char *name)
 {
     int fd = openat(index->root_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    return fd >= 0 || !index->read_only ? fd : openat(index->root_fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && index->read_only)
+        fd = openat(index->root_fd, name, O_RDONLY | O_CLOEXEC);
+    return fd;
 }
 
 static gboolean is_damage(int code)

@@ -107,7 +107,7 @@ static GByteArray *make_record(const char *name, const SluiceRef *ref, GError **
 gboolean sluice_store_set_ref(SluiceStore *store, const char *space, const char *name, const SluiceRef *ref,
                               GError **error)
 {
-    Key key;
+    Key key = {0};
     g_auto(CasTxn) txn = {0};
     if (!make_key(space, name, &key, error))
         return FALSE;
@@ -119,7 +119,7 @@ gboolean sluice_store_set_ref(SluiceStore *store, const char *space, const char 
 
 GBytes *sluice_store_get_ref(SluiceStore *store, const char *space, const char *name, GError **error)
 {
-    Key key;
+    Key key = {0};
     CasTxn txn;
     MDB_val value;
     CasRefView view = {0};
@@ -146,7 +146,7 @@ GBytes *sluice_store_get_ref(SluiceStore *store, const char *space, const char *
 
 gboolean sluice_store_delete_ref(SluiceStore *store, const char *space, const char *name, GError **error)
 {
-    Key key;
+    Key key = {0};
     g_auto(CasTxn) txn = {0};
     if (!make_key(space, name, &key, error) || !cas_txn_write(store->index, &txn, error))
         return FALSE;

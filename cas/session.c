@@ -4,7 +4,7 @@
  * works across pid namespaces and with reused pids.
  */
 #include "cas-private.h"
-#include "remove-tree.h"
+#include "disk-tree.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * Removal of a tree.  Links are never followed.  A directory that is too deep (hostile builds nest thousands, more than there are
  * descriptors) is moved up to the top and removed from there.
  */
-#include "remove-tree.h"
+#include "disk-tree.h"
 #include "cas-private.h"
 
 #include <dirent.h>
@@ -20,6 +20,17 @@ typedef struct {
 } Removal;
 
 static gboolean empty_directory(Removal *removal, DIR *dir, unsigned depth, GError **error);
+
+struct dirent *cas_next_entry(DIR *dir)
+{
+    struct dirent *entry;
+    do {
+        errno = 0;
+        /* cppcheck-suppress readdirCalled ; no stream is shared between threads */
+        entry = readdir(dir);
+    } while (entry != NULL && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    return entry;
+}
 
 /* Opens a directory even if its mode forbids it. */
 static DIR *open_directory(int parent, const char *name)
@@ -82,12 +93,9 @@ static gboolean remove_entry(Removal *removal, int parent, const char *name, uns
 static gboolean empty_directory(Removal *removal, DIR *dir, unsigned depth, GError **error)
 {
     for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(dir);
+        struct dirent *entry = cas_next_entry(dir);
         if (entry == NULL)
             return errno == 0 || cas_error_errno(error, errno, "cannot read a directory");
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
         if (!remove_entry(removal, dirfd(dir), entry->d_name, entry->d_type, depth + 1, error))
             return FALSE;
     }
