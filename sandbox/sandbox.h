@@ -7,7 +7,16 @@
  * `sluice-sandbox`, which is started with posix_spawn, so callers may have threads.
  *
  * Caveats: a SluiceStaging may be used by children made with fork(), which must not stop it.  Nothing here needs privileges.
- * All functions block.
+ * All functions block.  The server of trees is a child of the process that starts it, and a helper is one of the process that runs
+ * a command: do not wait for "any child" until none is left, nor take their exit statuses.
+ *
+ * The helper programs sluice-sandbox and sluice-trees are looked for in $SLUICE_LIBEXEC, then beside the running program.
+ *
+ * What a command sees: the staged root with what earlier commands of the sandbox changed, owned by its own uid and gid, files 0644 or
+ * 0755 with one fixed time; a minimal /dev, /proc of its own processes with kernel settings read-only, an empty private /tmp (also
+ * in a read-only root); host name "sluice"; a network of nothing but loopback; no capabilities; its environment and PWD.  Mount
+ * points that had to be made are gone afterwards.  A caller that is killed takes its commands and layers with it; what it leaves
+ * between two commands goes with the next gc of the store.
  */
 #pragma once
 
@@ -39,7 +48,7 @@ typedef enum {
 
 typedef struct SluiceStaging SluiceStaging;
 /* Starts the server of trees for `store` (a process of its own; it ends when the last user is gone).  $SLUICE_STAGING (auto, fuse,
- * checkout) overrides AUTO. */
+ * checkout) overrides AUTO.  CHECKOUT starts nothing: roots are checked out below the store, and the last eight are kept. */
 SluiceStaging *sluice_staging_start(SluiceStore *store, SluiceStagingMode mode, GError **error);
 SluiceStagingMode sluice_staging_get_mode(SluiceStaging *staging);
 /* In the process that started it: ends the server and removes its mounts.  In a forked child: forgets it only. */
@@ -72,8 +81,9 @@ typedef struct {
     gboolean network; /* the host's network; only for `shell` */
     const SluiceSandboxBind *binds;
     gsize n_binds;
-    /* A listening TCP socket on 127.0.0.1 (and [::1] if there is one) inside the private network namespace: >0 opens it there before the command starts and
-     * gives it to `listener` in the calling process (which takes the descriptor) before anything runs inside. */
+    /* >0: listening TCP sockets on 127.0.0.1 and, where there is IPv6, [::1], opened inside the private network namespace before the
+     * command starts.  `listener` is called in the calling process once for each, and takes the descriptor; nothing runs inside
+     * until it has returned. */
     unsigned loopback_port;
     void (*listener)(int fd, gpointer data);
     gpointer listener_data;
@@ -84,7 +94,8 @@ typedef struct {
 } SluiceSandboxCommand;
 
 /* Runs one command to its end and reaps everything that it left behind.  `status` gets the exit status (128 + signal if it was
- * killed).  FALSE: the sandbox itself failed, timed out or was cancelled. */
+ * killed).  FALSE: the sandbox itself failed, timed out or was cancelled, or the command could not be started; a command that is
+ * absent is SETUP with "… not found in the sandbox".  Also after FALSE the sandbox can be captured and used again. */
 gboolean sluice_sandbox_run(SluiceSandbox *sandbox, const SluiceSandboxCommand *command, int *status, GError **error);
 
 /* The tree of `path` ("/" for the whole root) as it is now: the lower tree with what the upper changed.  Costs what was changed, not
