@@ -128,6 +128,8 @@ GPtrArray *sluice_store_list_refs(SluiceStore *store, const char *space, const c
 typedef struct SluiceLease SluiceLease;
 /* Lives as long as this process (a dead process' leases are dropped by gc) or until freed. */
 SluiceLease *sluice_lease_new(SluiceStore *store, GError **error);
+/* NOT_FOUND if the store does not have it: what TRUE was answered for stays.  (Of a tree only the root is looked up; it may be called
+ * from any thread, costs one small write the first time, nothing when repeated.) */
 gboolean sluice_lease_add_blob(SluiceLease *lease, const SluiceDigest *digest, GError **error);
 gboolean sluice_lease_add_tree(SluiceLease *lease, const SluiceDigest *root, GError **error);
 void sluice_lease_free(SluiceLease *lease);
