@@ -29,6 +29,19 @@ static gboolean mount_error(int context, const char *what, int code, GError **er
                                got > 2 ? g_strchomp(text + 2) : "");
 }
 
+/* Not every file system can hold the upper layer; an overlay, as containers have it for their root, cannot. */
+static gboolean setting_error(int context, const char *key, int code, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    mount_error(context, key, code, &reason);
+    if (!g_str_equal(key, "upperdir"))
+        return sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "%s", reason->message);
+    return sandbox_error(
+        error, SLUICE_SANDBOX_ERROR_UNAVAILABLE,
+        "%s (the store must be on ext4, xfs, btrfs or tmpfs; choose a place with --cache or SLUICE_CACHE)",
+        reason->message);
+}
+
 static gboolean configure(int context, const char *own, GError **error)
 {
     const struct {
@@ -40,7 +53,7 @@ static gboolean configure(int context, const char *own, GError **error)
     for (gsize i = 0; i < G_N_ELEMENTS(settings); i++) {
         unsigned command = settings[i].value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
         if (fsconfig(context, command, settings[i].key, settings[i].value, 0) != 0)
-            return mount_error(context, settings[i].key, errno, error);
+            return setting_error(context, settings[i].key, errno, error);
     }
     if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
         return mount_error(context, "cannot be made here", errno, error);

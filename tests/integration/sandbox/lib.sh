@@ -2,8 +2,8 @@
 #
 # $tool, $inside (a program for sandboxes), $store, $root (the digest of the small root), $scratch; results are counted by `check`, and `finish` ends the test.
 set -u
-tool=$1
-inside=$2
+tool=$(realpath "$1")
+inside=$(realpath "$2")
 passed=0
 failed=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sluice-sandbox.XXXXXX")
