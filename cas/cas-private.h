@@ -22,7 +22,7 @@ G_BEGIN_DECLS
 #define CAS_INLINE_MAX (16 * 1024)
 /* Files larger than this are mapped when they are read whole; below, a read is cheaper than the page faults. */
 #define CAS_MAP_MIN (256 * 1024)
-/* The index is synced at most this often while there are writes, by whichever process notices. */
+/* The index is written out at most this often while there are writes, by whichever process notices. */
 #define CAS_SYNC_INTERVAL 5 /* seconds */
 /* A use is noted again only when the last note is older than this, so that warm reads write nothing. */
 #define CAS_TOUCH_GRANULARITY 3600 /* seconds */
@@ -120,7 +120,7 @@ struct SluiceStore {
 
 CasIndex *cas_index_open(const char *path, gboolean read_only, GError **error);
 void cas_index_close(CasIndex *index);
-/* Writes the index through to the disk. */
+/* Begins to write the index out to the disk, if that is due. */
 void cas_index_sync(CasIndex *index, gboolean force);
 
 /* Gives the space of free pages back, if that is worth it and nobody else uses the store. */

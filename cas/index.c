@@ -321,6 +321,12 @@ gsize cas_db_entries(CasTxn *txn, CasDb db)
 
 /* ---- Sync -------------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * Writing out is begun every few seconds, never waited for: a build must not stand still because some other program floods the disk,
+ * and since later commits go on without order, waiting would not make an index whole that a power cut hits anyway.  It keeps short
+ * the time in which that can happen.
+ */
+
 static void note_sync(CasIndex *index)
 {
     int fd = openat(index->root_fd, SYNC_MARK, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -354,8 +360,9 @@ void cas_index_sync(CasIndex *index, gboolean force)
         return;
     note_sync(index); /* first, so that others do not join in */
     g_rw_lock_reader_lock(&index->map_lock);
-    if (index->env != NULL)
-        mdb_env_sync(index->env, 1);
+    int fd = -1;
+    if (index->env != NULL && mdb_env_get_fd(index->env, &fd) == 0)
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     g_rw_lock_reader_unlock(&index->map_lock);
 }
 
