@@ -426,6 +426,22 @@ static void collect_ended(Downloads *all)
     }
 }
 
+/* Milliseconds until there is something to do at the latest: to look for cancellation, or to start a retry. */
+static int next_delay(const Downloads *all)
+{
+    gint64 now = g_get_monotonic_time(), delay = POLL_MILLISECONDS;
+    gsize limit = CLAMP(all->context->fetchers, 1, MAX_PARALLEL);
+    if (all->finished == all->count) {
+        return 0;
+    }
+    for (gsize i = 0; i < all->count && all->running < limit; i++) {
+        if (all->transfers[i].state == WAITING) {
+            delay = MIN(delay, MAX(all->transfers[i].not_before - now, 0) / 1000);
+        }
+    }
+    return (int)delay;
+}
+
 static gboolean run_all(Downloads *all, GError **error)
 {
     while (all->finished < all->count) {
@@ -439,8 +455,9 @@ static gboolean run_all(Downloads *all, GError **error)
         }
         collect_ended(all);
         show_progress(all, FALSE);
-        if (all->running > 0 || all->finished < all->count) {
-            curl_multi_poll(all->multi, NULL, 0, POLL_MILLISECONDS, NULL);
+        int delay = next_delay(all);
+        if (delay > 0) {
+            curl_multi_poll(all->multi, NULL, 0, delay, NULL);
         }
     }
     show_progress(all, TRUE);
