@@ -174,7 +174,7 @@ static void append_indent(GString *out, int column)
 /* Whether other tools, too, read the text as this string where it stands plain. */
 static gboolean is_plain(const char *text)
 {
-    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
+    static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null"};
     if (*text == '\0' || strchr("-?:,[]{}#&*!|>'\"%@` ", *text) != NULL) {
         return FALSE;
     }

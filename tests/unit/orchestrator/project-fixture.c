@@ -1,0 +1,51 @@
+#include "project-fixture.h"
+#include "cas.h"
+
+#include <string.h>
+
+char *fixture_unpack(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    char *directory = g_dir_make_tmp("sluice-test-XXXXXX", &error);
+    g_assert_no_error(error);
+    g_auto(GStrv) parts = g_strsplit(text, "--- ", -1);
+    for (char **part = parts + 1; *part != NULL; part++) {
+        char *line_end = strchr(*part, '\n');
+        g_assert_nonnull(line_end);
+        *line_end = '\0';
+        g_autofree char *path = g_build_filename(directory, *part, NULL);
+        g_autofree char *parent = g_path_get_dirname(path);
+        g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
+        g_file_set_contents(path, line_end + 1, -1, &error);
+        g_assert_no_error(error);
+    }
+    return directory;
+}
+
+void fixture_remove(char *directory)
+{
+    g_autoptr(GError) error = NULL;
+    sluice_remove_tree(directory, &error);
+    g_assert_no_error(error);
+    g_free(directory);
+}
+
+GPtrArray *fixture_load(const char *directory, const char *const *options, const char *const *targets,
+                        Session **session, GError **error)
+{
+    LoadOptions load = {.directory = directory, .options = options, .strict = TRUE, .max_jobs = 4};
+    *session = session_load(&load, error);
+    return *session != NULL ? session_load_elements(*session, targets, error) : NULL;
+}
+
+Element *fixture_element(Session *session, const char *full_name)
+{
+    gsize count = 0;
+    Element *const *elements = session_elements(session, &count);
+    for (gsize i = 0; i < count; i++) {
+        if (strcmp(elements[i]->full_name, full_name) == 0) {
+            return elements[i];
+        }
+    }
+    g_error("no element %s", full_name);
+}
