@@ -84,6 +84,10 @@ static Node *resolve_section(const Resolver *resolver, Node *defaults, const cha
     if (composed == NULL || !node_check_composed(composed, error)) {
         return NULL;
     }
+    if (composed->size == 0 && composed->where.file == NULL) {
+        /* So that what is missing in it is missed in the element's file. */
+        return node_new_mapping(resolver->arena, &resolver->element->where);
+    }
     return variable_scope_expand(resolver->scope, composed, error);
 }
 
