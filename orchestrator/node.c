@@ -33,7 +33,7 @@ const char *node_text(const Node *node)
 
 gsize node_size(const Node *node)
 {
-    return node->type == NODE_SCALAR ? 0 : node->size;
+    return node == NULL || node->type == NODE_SCALAR ? 0 : node->size;
 }
 
 Node *node_at(const Node *sequence, gsize index)

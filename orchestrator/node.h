@@ -36,7 +36,7 @@ gboolean node_to_bool(const Node *node, gboolean *out, GError **error);
 gboolean node_to_int(const Node *node, gint64 *out, GError **error);
 
 /* Sequences and mappings.  Mappings keep their order. */
-gsize node_size(const Node *node);
+gsize node_size(const Node *node); /* 0 for NULL and scalars */
 Node *node_at(const Node *sequence, gsize index);
 const char *node_key_at(const Node *mapping, gsize index);
 Node *node_value_at(const Node *mapping, gsize index);
