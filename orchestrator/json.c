@@ -191,7 +191,9 @@ static int compare_members(const void *a, const void *b)
 
 static void write_object(const Json *object, GString *out)
 {
-    qsort(object->members, object->count, sizeof *object->members, compare_members);
+    if (object->count > 1) {
+        qsort(object->members, object->count, sizeof *object->members, compare_members);
+    }
     g_string_append_c(out, '{');
     for (gsize i = 0; i < object->count; i++) {
         if (i > 0) {
