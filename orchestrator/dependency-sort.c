@@ -6,6 +6,7 @@
  * insertion; merged by the policy of "powersort"; galloping when one side keeps winning.  The same steps are taken here.
  */
 #include "element-private.h"
+#include "reach.h"
 
 #include <string.h>
 
@@ -430,169 +431,6 @@ void dependency_list_sort(Dependency *list, gsize count,
     }
 }
 
-/* ---- Reachability ---- */
-
-/*
- * "Does a depend on b?" is asked of neighbours in one list.  An element's depth (the longest chain below it) answers most questions, since a can only depend on
- * what is less deep.  For the others, two traversals in opposite directions number all elements in post-order.  The numbers below a are all at least low: b outside
- * of [low, post] is no.  Those that were reached through a for the first time are exactly the ones from `enter` on: b inside of [enter, post] is yes.  What is left
- * is searched, below nothing that these exclude.
- */
-typedef struct {
-    guint depth;
-    guint post[2], low[2], enter[2];
-} Reach;
-
-typedef struct {
-    Reach *reach;
-    Element **elements;
-    guint count;
-    guint32 *seen;
-    guint32 stamp;
-    GArray *stack; /* guint */
-} Graph;
-
-typedef struct {
-    Element *element;
-    gsize next;
-} Frame;
-
-/* Numbers everything below `start` that has no number, dependencies first. */
-static void number_from(GPtrArray *order, Element *start)
-{
-    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
-    Frame frame = {start, 0};
-    if (element_data(start)->order != 0) {
-        return;
-    }
-    element_data(start)->order = G_MAXUINT;
-    element_data(start)->slot = order->len;
-    g_array_append_val(path, frame);
-    while (path->len > 0) {
-        Frame *top = &g_array_index(path, Frame, path->len - 1);
-        if (top->next < top->element->n_dependencies) {
-            Frame below = {top->element->dependencies[top->next++].element, 0};
-            if (element_data(below.element)->order == 0) {
-                element_data(below.element)->order = G_MAXUINT;
-                element_data(below.element)->slot = order->len;
-                g_array_append_val(path, below);
-            }
-            continue;
-        }
-        g_ptr_array_add(order, top->element);
-        element_data(top->element)->order = order->len;
-        g_array_set_size(path, path->len - 1);
-    }
-}
-
-static guint order_of(const Element *element)
-{
-    return element_data(element)->order - 1;
-}
-
-static void find_depths(Graph *graph)
-{
-    for (guint i = 0; i < graph->count; i++) {
-        const Element *element = graph->elements[i];
-        Reach *reach = &graph->reach[i];
-        reach->post[0] = reach->low[0] = i;
-        reach->enter[0] = element_data(element)->slot; /* of the traversal that numbered it */
-        for (gsize j = 0; j < element->n_dependencies; j++) {
-            const Reach *below = &graph->reach[order_of(element->dependencies[j].element)];
-            reach->depth = MAX(reach->depth, below->depth + 1);
-            reach->low[0] = MIN(reach->low[0], below->low[0]);
-        }
-    }
-}
-
-/* A second numbering, children from last to first, excludes much that the first one does not. */
-static void number_backward(Graph *graph)
-{
-    g_autofree gboolean *visited = g_new0(gboolean, graph->count);
-    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
-    guint next = 0;
-    for (guint i = graph->count; i > 0; i--) {
-        Frame start = {graph->elements[i - 1], 0};
-        if (visited[i - 1]) {
-            continue;
-        }
-        visited[i - 1] = TRUE;
-        graph->reach[i - 1].enter[1] = next;
-        g_array_append_val(path, start);
-        while (path->len > 0) {
-            Frame *top = &g_array_index(path, Frame, path->len - 1);
-            gsize count = top->element->n_dependencies;
-            if (top->next < count) {
-                Frame below = {top->element->dependencies[count - 1 - top->next++].element, 0};
-                if (!visited[order_of(below.element)]) {
-                    visited[order_of(below.element)] = TRUE;
-                    graph->reach[order_of(below.element)].enter[1] = next;
-                    g_array_append_val(path, below);
-                }
-                continue;
-            }
-            graph->reach[order_of(top->element)].post[1] = next++;
-            g_array_set_size(path, path->len - 1);
-        }
-    }
-    for (guint i = 0; i < graph->count; i++) {
-        const Element *element = graph->elements[i];
-        Reach *reach = &graph->reach[i];
-        reach->low[1] = reach->post[1];
-        for (gsize j = 0; j < element->n_dependencies; j++) {
-            reach->low[1] = MIN(reach->low[1], graph->reach[order_of(element->dependencies[j].element)].low[1]);
-        }
-    }
-}
-
-/* FALSE if a certainly does not depend on b. */
-static gboolean may_reach(const Reach *a, const Reach *b)
-{
-    return a->depth > b->depth && b->post[0] < a->post[0] && b->post[0] >= a->low[0] && b->post[1] < a->post[1] &&
-           b->post[1] >= a->low[1];
-}
-
-/* TRUE if a certainly does. */
-static gboolean must_reach(const Reach *a, const Reach *b)
-{
-    return (b->post[0] >= a->enter[0] && b->post[0] < a->post[0]) ||
-           (b->post[1] >= a->enter[1] && b->post[1] < a->post[1]);
-}
-
-static gboolean depends(Graph *graph, const Element *a, const Element *b)
-{
-    guint goal = order_of(b);
-    const Reach *target = &graph->reach[goal];
-    guint start = order_of(a);
-    if (!may_reach(&graph->reach[start], target)) {
-        return FALSE;
-    }
-    if (must_reach(&graph->reach[start], target)) {
-        return TRUE;
-    }
-    g_array_set_size(graph->stack, 0);
-    graph->stamp++;
-    g_array_append_val(graph->stack, start);
-    while (graph->stack->len > 0) {
-        const Element *element = graph->elements[g_array_index(graph->stack, guint, graph->stack->len - 1)];
-        g_array_set_size(graph->stack, graph->stack->len - 1);
-        for (gsize i = 0; i < element->n_dependencies; i++) {
-            guint below = order_of(element->dependencies[i].element);
-            if (below == goal) {
-                return TRUE;
-            }
-            if (graph->seen[below] != graph->stamp && may_reach(&graph->reach[below], target)) {
-                if (must_reach(&graph->reach[below], target)) {
-                    return TRUE;
-                }
-                graph->seen[below] = graph->stamp;
-                g_array_append_val(graph->stack, below);
-            }
-        }
-    }
-    return FALSE;
-}
-
 /* ---- BuildStream's comparison ---- */
 
 static int compare_junctions(const Element *a, const Element *b)
@@ -606,10 +444,10 @@ static int compare_junctions(const Element *a, const Element *b)
 
 static int compare_dependencies(const Dependency *a, const Dependency *b, gpointer data)
 {
-    if (depends(data, a->element, b->element)) {
+    if (reach_depends(data, a->element, b->element)) {
         return 1;
     }
-    if (depends(data, b->element, a->element)) {
+    if (reach_depends(data, b->element, a->element)) {
         return -1;
     }
     if (a->types != b->types && (a->types == DEP_RUNTIME || b->types == DEP_RUNTIME)) {
@@ -621,29 +459,14 @@ static int compare_dependencies(const Dependency *a, const Dependency *b, gpoint
 
 void elements_sort_dependencies(Session *session, Element *const *targets, gsize count)
 {
-    g_autoptr(GPtrArray) order = g_ptr_array_new();
-    Graph graph = {0};
-    for (gsize i = 0; i < count; i++) {
-        number_from(order, targets[i]);
-    }
-    graph.count = order->len;
-    graph.elements = (Element **)order->pdata;
-    graph.reach = g_new0(Reach, graph.count + 1);
-    graph.seen = g_new0(guint32, graph.count + 1);
-    graph.stack = g_array_new(FALSE, FALSE, sizeof(guint));
-    find_depths(&graph);
-    number_backward(&graph);
-    for (guint i = 0; i < graph.count; i++) {
-        Element *element = graph.elements[i];
+    ReachGraph *graph = reach_new(targets, count);
+    gsize total = 0;
+    Element *const *elements = reach_elements(graph, &total);
+    for (gsize i = 0; i < total; i++) {
         /* Elements of an earlier call are sorted already. */
-        if (element->index == G_MAXUINT) {
-            dependency_list_sort(element->dependencies, element->n_dependencies, compare_dependencies, &graph);
+        if (elements[i]->index == G_MAXUINT) {
+            dependency_list_sort(elements[i]->dependencies, elements[i]->n_dependencies, compare_dependencies, graph);
         }
     }
-    for (guint i = 0; i < graph.count; i++) {
-        element_data(graph.elements[i])->order = 0;
-    }
-    g_free(graph.reach);
-    g_free(graph.seen);
-    g_array_unref(graph.stack);
+    reach_free(graph);
 }

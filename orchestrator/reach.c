@@ -1,0 +1,352 @@
+/*
+ * reach.c - see reach.h.
+ *
+ * An element's depth (the longest chain below it) answers most questions, since a can only depend on what is less deep.  For the others, two traversals in opposite
+ * directions number all elements in post-order.  The numbers below a are all at least low: b outside of [low, post] is no.  Those that were reached through a for the
+ * first time are exactly the ones from `enter` on: b inside of [enter, post] is yes.
+ *
+ * If many pairs of neighbours in lists are left, they are all answered at once: for a block of some thousand elements, each element gets the set of those in the
+ * block that it depends on, from the sets of its dependencies.  If few are left, each is searched for, below nothing that the above excludes.
+ */
+#include "reach.h"
+#include "element-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Elements of a block, and the words of one set. */
+#define BLOCK       4096u
+#define BLOCK_WORDS (BLOCK / 64)
+/* Pairs from which on blocks are cheaper than searches. */
+#define MANY_PAIRS 1000u
+/* Of longer lists not all pairs are taken: their number would be quadratic. */
+#define MAX_LIST 64u
+
+typedef struct {
+    guint depth;
+    guint post[2], low[2], enter[2];
+} Reach;
+
+/* A pair that numbers do not decide. */
+typedef struct {
+    guint from, to;
+    gboolean answer;
+} Pair;
+
+struct ReachGraph {
+    Reach *reach;
+    GPtrArray *order; /* Element *, in post-order */
+    Element **elements;
+    guint count;
+    guint32 *seen;
+    guint32 stamp;
+    GArray *stack;             /* guint */
+    GArray *pairs;             /* Pair, sorted by (to, from) once they are answered */
+    guint *first;              /* by `to`: where its pairs start; NULL: not answered */
+    guint *first_edge, *edges; /* dependencies by number */
+};
+
+typedef struct {
+    Element *element;
+    gsize next;
+} Frame;
+
+/* Numbers everything below `start` that has no number, dependencies first. */
+static void number_from(GPtrArray *order, Element *start)
+{
+    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
+    Frame frame = {start, 0};
+    if (element_data(start)->order != 0) {
+        return;
+    }
+    element_data(start)->order = G_MAXUINT;
+    element_data(start)->slot = order->len;
+    g_array_append_val(path, frame);
+    while (path->len > 0) {
+        Frame *top = &g_array_index(path, Frame, path->len - 1);
+        if (top->next < top->element->n_dependencies) {
+            Frame below = {top->element->dependencies[top->next++].element, 0};
+            if (element_data(below.element)->order == 0) {
+                element_data(below.element)->order = G_MAXUINT;
+                element_data(below.element)->slot = order->len;
+                g_array_append_val(path, below);
+            }
+            continue;
+        }
+        g_ptr_array_add(order, top->element);
+        element_data(top->element)->order = order->len;
+        g_array_set_size(path, path->len - 1);
+    }
+}
+
+static guint order_of(const Element *element)
+{
+    return element_data(element)->order - 1;
+}
+
+static void find_depths(ReachGraph *graph)
+{
+    for (guint i = 0; i < graph->count; i++) {
+        const Element *element = graph->elements[i];
+        Reach *reach = &graph->reach[i];
+        reach->post[0] = reach->low[0] = i;
+        reach->enter[0] = element_data(element)->slot; /* of the traversal that numbered it */
+        for (gsize j = 0; j < element->n_dependencies; j++) {
+            const Reach *below = &graph->reach[order_of(element->dependencies[j].element)];
+            reach->depth = MAX(reach->depth, below->depth + 1);
+            reach->low[0] = MIN(reach->low[0], below->low[0]);
+        }
+    }
+}
+
+/* A second numbering, children from last to first, excludes much that the first one does not. */
+static void number_backward(ReachGraph *graph)
+{
+    g_autofree gboolean *visited = g_new0(gboolean, graph->count);
+    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
+    guint next = 0;
+    for (guint i = graph->count; i > 0; i--) {
+        Frame start = {graph->elements[i - 1], 0};
+        if (visited[i - 1]) {
+            continue;
+        }
+        visited[i - 1] = TRUE;
+        graph->reach[i - 1].enter[1] = next;
+        g_array_append_val(path, start);
+        while (path->len > 0) {
+            Frame *top = &g_array_index(path, Frame, path->len - 1);
+            gsize count = top->element->n_dependencies;
+            if (top->next < count) {
+                Frame below = {top->element->dependencies[count - 1 - top->next++].element, 0};
+                if (!visited[order_of(below.element)]) {
+                    visited[order_of(below.element)] = TRUE;
+                    graph->reach[order_of(below.element)].enter[1] = next;
+                    g_array_append_val(path, below);
+                }
+                continue;
+            }
+            graph->reach[order_of(top->element)].post[1] = next++;
+            g_array_set_size(path, path->len - 1);
+        }
+    }
+    for (guint i = 0; i < graph->count; i++) {
+        const Element *element = graph->elements[i];
+        Reach *reach = &graph->reach[i];
+        reach->low[1] = reach->post[1];
+        for (gsize j = 0; j < element->n_dependencies; j++) {
+            reach->low[1] = MIN(reach->low[1], graph->reach[order_of(element->dependencies[j].element)].low[1]);
+        }
+    }
+}
+
+/* FALSE if a certainly does not depend on b. */
+static gboolean may_reach(const Reach *a, const Reach *b)
+{
+    return a->depth > b->depth && b->post[0] < a->post[0] && b->post[0] >= a->low[0] && b->post[1] < a->post[1] &&
+           b->post[1] >= a->low[1];
+}
+
+/* TRUE if a certainly does. */
+static gboolean must_reach(const Reach *a, const Reach *b)
+{
+    return (b->post[0] >= a->enter[0] && b->post[0] < a->post[0]) ||
+           (b->post[1] >= a->enter[1] && b->post[1] < a->post[1]);
+}
+
+/* What is at and below a visited element is looked at once. */
+static gboolean search(ReachGraph *graph, guint start, guint goal)
+{
+    const Reach *target = &graph->reach[goal];
+    g_array_set_size(graph->stack, 0);
+    graph->stamp++;
+    g_array_append_val(graph->stack, start);
+    while (graph->stack->len > 0) {
+        guint at = g_array_index(graph->stack, guint, graph->stack->len - 1);
+        g_array_set_size(graph->stack, graph->stack->len - 1);
+        for (guint i = graph->first_edge[at]; i < graph->first_edge[at + 1]; i++) {
+            guint below = graph->edges[i];
+            if (below == goal || must_reach(&graph->reach[below], target)) {
+                return TRUE;
+            }
+            if (graph->seen[below] != graph->stamp && may_reach(&graph->reach[below], target)) {
+                graph->seen[below] = graph->stamp;
+                g_array_append_val(graph->stack, below);
+            }
+        }
+    }
+    return FALSE;
+}
+
+/* ---- Many pairs at once ---- */
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const Pair *x = a, *y = b;
+    if (x->to != y->to) {
+        return x->to < y->to ? -1 : 1;
+    }
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void collect_pairs(ReachGraph *graph)
+{
+    for (guint at = 0; at < graph->count; at++) {
+        guint first = graph->first_edge[at], end = graph->first_edge[at + 1];
+        if (end - first > MAX_LIST) {
+            continue;
+        }
+        for (guint i = first; i < end; i++) {
+            for (guint j = first; j < end; j++) {
+                Pair pair = {graph->edges[i], graph->edges[j], FALSE};
+                const Reach *from = &graph->reach[pair.from], *to = &graph->reach[pair.to];
+                if (may_reach(from, to) && !must_reach(from, to)) {
+                    g_array_append_val(graph->pairs, pair);
+                }
+            }
+        }
+    }
+}
+
+/* Sets of a block's elements, for every element from the block's first on.  Post-order: dependencies have smaller numbers. */
+static void fill_sets(const ReachGraph *graph, guint start, guint64 (*sets)[BLOCK_WORDS], guint8 *any)
+{
+    for (guint at = start; at < graph->count; at++) {
+        guint64 *set = sets[at - start];
+        any[at - start] = at < start + BLOCK;
+        memset(set, 0, sizeof sets[0]);
+        for (guint i = graph->first_edge[at]; i < graph->first_edge[at + 1]; i++) {
+            guint below = graph->edges[i];
+            if (below < start || !any[below - start]) {
+                continue;
+            }
+            const guint64 *other = sets[below - start];
+            for (guint word = 0; word < BLOCK_WORDS; word++) {
+                set[word] |= other[word];
+            }
+            any[at - start] = 1;
+        }
+        if (at < start + BLOCK) {
+            set[(at - start) / 64] |= (guint64)1 << (at - start) % 64;
+        }
+    }
+}
+
+static void answer_pairs(ReachGraph *graph)
+{
+    Pair *pairs = (Pair *)(void *)graph->pairs->data;
+    qsort(pairs, graph->pairs->len, sizeof *pairs, compare_pairs);
+    guint64(*sets)[BLOCK_WORDS] = g_malloc_n(graph->count, sizeof *sets);
+    g_autofree guint8 *any = g_new(guint8, graph->count);
+    for (guint i = 0; i < graph->pairs->len;) {
+        guint start = pairs[i].to;
+        fill_sets(graph, start, sets, any);
+        for (; i < graph->pairs->len && pairs[i].to - start < BLOCK; i++) {
+            guint bit = pairs[i].to - start;
+            pairs[i].answer = (sets[pairs[i].from - start][bit / 64] >> bit % 64 & 1) != 0;
+        }
+    }
+    g_free(sets);
+    graph->first = g_new(guint, graph->count + 1);
+    for (guint to = 0, i = 0; to <= graph->count; to++) {
+        graph->first[to] = i;
+        while (i < graph->pairs->len && pairs[i].to == to) {
+            i++;
+        }
+    }
+}
+
+static const Pair *find_pair(const ReachGraph *graph, guint from, guint to)
+{
+    if (graph->first == NULL) {
+        return NULL;
+    }
+    const Pair *pairs = (const Pair *)(const void *)graph->pairs->data;
+    guint low = graph->first[to], high = graph->first[to + 1];
+    while (low < high) {
+        guint middle = low + (high - low) / 2;
+        if (pairs[middle].from < from) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < graph->first[to + 1] && pairs[low].from == from ? &pairs[low] : NULL;
+}
+
+/* ---- The graph ---- */
+
+static void copy_edges(ReachGraph *graph)
+{
+    gsize total = 0;
+    for (guint i = 0; i < graph->count; i++) {
+        total += graph->elements[i]->n_dependencies;
+    }
+    graph->first_edge = g_new(guint, graph->count + 1);
+    graph->edges = g_new(guint, total + 1);
+    guint next = 0;
+    for (guint i = 0; i < graph->count; i++) {
+        graph->first_edge[i] = next;
+        for (gsize j = 0; j < graph->elements[i]->n_dependencies; j++) {
+            graph->edges[next++] = order_of(graph->elements[i]->dependencies[j].element);
+        }
+    }
+    graph->first_edge[graph->count] = next;
+}
+
+ReachGraph *reach_new(Element *const *targets, gsize count)
+{
+    ReachGraph *graph = g_new0(ReachGraph, 1);
+    graph->order = g_ptr_array_new();
+    for (gsize i = 0; i < count; i++) {
+        number_from(graph->order, targets[i]);
+    }
+    graph->count = graph->order->len;
+    graph->elements = (Element **)graph->order->pdata;
+    graph->reach = g_new0(Reach, graph->count + 1);
+    graph->seen = g_new0(guint32, graph->count + 1);
+    graph->stack = g_array_new(FALSE, FALSE, sizeof(guint));
+    graph->pairs = g_array_new(FALSE, FALSE, sizeof(Pair));
+    copy_edges(graph);
+    find_depths(graph);
+    number_backward(graph);
+    collect_pairs(graph);
+    if (graph->pairs->len > MANY_PAIRS) {
+        answer_pairs(graph);
+    }
+    return graph;
+}
+
+void reach_free(ReachGraph *graph)
+{
+    for (guint i = 0; i < graph->count; i++) {
+        element_data(graph->elements[i])->order = 0;
+    }
+    g_ptr_array_unref(graph->order);
+    g_free(graph->reach);
+    g_free(graph->seen);
+    g_free(graph->first_edge);
+    g_free(graph->edges);
+    g_free(graph->first);
+    g_array_unref(graph->stack);
+    g_array_unref(graph->pairs);
+    g_free(graph);
+}
+
+Element *const *reach_elements(const ReachGraph *graph, gsize *count)
+{
+    *count = graph->count;
+    return graph->elements;
+}
+
+gboolean reach_depends(ReachGraph *graph, const Element *a, const Element *b)
+{
+    guint from = order_of(a), to = order_of(b);
+    if (!may_reach(&graph->reach[from], &graph->reach[to])) {
+        return FALSE;
+    }
+    if (must_reach(&graph->reach[from], &graph->reach[to])) {
+        return TRUE;
+    }
+    const Pair *known = find_pair(graph, from, to);
+    return known != NULL ? known->answer : search(graph, from, to);
+}
