@@ -9,11 +9,11 @@
 
 static const char *const environment[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/tmp", "LC_ALL=C", NULL};
 
-static void check(gboolean ok, GError *error)
+static void check(gboolean ok, GError **error)
 {
     if (ok)
         return;
-    fprintf(stderr, "sandbox-bench: %s\n", error != NULL ? error->message : "failed");
+    fprintf(stderr, "sandbox-bench: %s\n", *error != NULL ? (*error)->message : "failed");
     exit(1);
 }
 
@@ -31,7 +31,7 @@ static double run(SluiceSandbox *sandbox, const char *const *argv)
                                     .stderr_fd = 2,
                                     .new_session = TRUE};
     gint64 start = g_get_monotonic_time();
-    check(sluice_sandbox_run(sandbox, &command, &status, &error), error);
+    check(sluice_sandbox_run(sandbox, &command, &status, &error), &error);
     if (status != 0) {
         fprintf(stderr, "sandbox-bench: exit status %d\n", status);
         exit(1);
@@ -46,7 +46,7 @@ static double stage(SluiceStaging *staging, SluiceStore *store, const SluiceDige
     GError *error = NULL;
     gint64 start = g_get_monotonic_time();
     SluiceSandbox *sandbox = sluice_sandbox_new(staging, store, root, &error);
-    check(sandbox != NULL, error);
+    check(sandbox != NULL, &error);
     run(sandbox, nothing);
     sluice_sandbox_free(sandbox);
     return (double)(g_get_monotonic_time() - start) / 1000;
@@ -60,20 +60,20 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: sandbox-bench STORE HASH/SIZE COMMAND…\n");
         return 2;
     }
-    check(sluice_digest_parse(argv[2], &root, &error), error);
+    check(sluice_digest_parse(argv[2], &root, &error), &error);
     SluiceStore *store = sluice_store_open(argv[1], NULL, &error);
-    check(store != NULL, error);
+    check(store != NULL, &error);
     SluiceStaging *staging = sluice_staging_start(store, SLUICE_STAGING_AUTO, &error);
-    check(staging != NULL, error);
+    check(staging != NULL, &error);
     double cold = stage(staging, store, &root);
     double warm = G_MAXDOUBLE;
     for (int i = 0; i < 10; i++)
         warm = MIN(warm, stage(staging, store, &root));
     SluiceSandbox *sandbox = sluice_sandbox_new(staging, store, &root, &error);
-    check(sandbox != NULL, error);
+    check(sandbox != NULL, &error);
     double command = run(sandbox, (const char *const *)argv + 3);
     gint64 start = g_get_monotonic_time();
-    check(sluice_sandbox_capture(sandbox, "/build", &captured, NULL, &error), error);
+    check(sluice_sandbox_capture(sandbox, "/build", &captured, NULL, &error), &error);
     double capture = (double)(g_get_monotonic_time() - start) / 1000;
     sluice_sandbox_free(sandbox);
     sluice_staging_stop(staging);

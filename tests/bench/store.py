@@ -27,7 +27,7 @@ def run(bench):
         client = os.path.join(bench.build, "tests", "tools", "reapi-client")
         for operation, calls, flight, size, items, name in LOADS:
             bench.command([client, "unix:" + socket, "bench", operation, str(calls), str(flight), str(server.pid),
-                           str(size), str(items)])
+                           str(max(size, 64)), str(max(items, 1))])
             figures = dict(re.findall(r"([\w/-]+)=([\d.]+)", bench.output))
             what = "%s, %d in flight" % (name, flight)
             if size > 1 << 20:
