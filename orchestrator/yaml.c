@@ -288,13 +288,13 @@ static int append_output(void *data, unsigned char *buffer, size_t size)
     return 1;
 }
 
-/* Plain where that cannot be misread by tools with implicit types; literal for several lines. */
+/* Literal for several lines; otherwise plain where possible, and nothing at all for nothing, as BuildStream shows it. */
 static yaml_scalar_style_t style_of(const char *text)
 {
     if (strchr(text, '\n') != NULL) {
         return YAML_LITERAL_SCALAR_STYLE;
     }
-    return *text == '\0' ? YAML_SINGLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
+    return *text == '\0' ? YAML_PLAIN_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
 }
 
 static gboolean emit_scalar(yaml_emitter_t *emitter, const char *text)
