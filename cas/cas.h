@@ -16,6 +16,7 @@
 #include "proto.h"
 #include <gio/gio.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 G_BEGIN_DECLS
 
@@ -240,6 +241,10 @@ typedef struct {
  * result is then a Directory that holds it under its base name. */
 gboolean sluice_store_import(SluiceStore *store, int dirfd, const char *path, const SluiceImportOptions *options,
                              SluiceDigest *root, GError **error);
+/* What an earlier import remembers of files by their status (regular files, from lstat): known[i] tells whether digests[i] was filled.  Never
+ * stale: a file whose times could hide a change was not remembered.  For keys; the blobs may be gone.  FALSE: nothing is known. */
+gboolean sluice_store_find_files(SluiceStore *store, const struct stat *files, gsize count, SluiceDigest *digests,
+                                 gboolean *known);
 typedef enum { SLUICE_CHECKOUT_COPY, SLUICE_CHECKOUT_HARDLINK } SluiceCheckoutMode;
 /* Writes the tree below `dirfd`/`path` (made if absent; must be empty): 0644/0755, fixed mtime.  HARDLINK only for places that
  * nobody may write to; falls back to a copy file by file. */

@@ -59,3 +59,16 @@ int cas_stat_store(CasTxn *txn, const struct stat *status, const SluiceDigest *d
     make_key(status, key);
     return cas_put(txn, CAS_DB_STAT, key, sizeof key, &record, sizeof record);
 }
+
+gboolean sluice_store_find_files(SluiceStore *store, const struct stat *files, gsize count, SluiceDigest *digests,
+                                 gboolean *known)
+{
+    CasTxn txn;
+    uint32_t seen;
+    if (!cas_txn_read(store->index, &txn, NULL))
+        return FALSE;
+    for (gsize i = 0; i < count; i++)
+        known[i] = cas_stat_find(&txn, &files[i], &digests[i], &seen);
+    cas_txn_end(&txn);
+    return TRUE;
+}

@@ -113,6 +113,7 @@ static Session *load_session(App *app, GError **error)
         .default_mirror = arguments_get(app->arguments, "default-mirror"),
         .user_config = app->config->root,
         .events = &app->sink,
+        .store = app->store,
     };
     return session_load(&options, error);
 }
@@ -133,6 +134,9 @@ gboolean app_load_project(App *app, GError **error)
 {
     if (app->session)
         return TRUE;
+    /* A help to loading only: who needs the store opens it again and hears why it cannot be. */
+    if (!app->store && app->cache_path && g_file_test(app->cache_path, G_FILE_TEST_IS_DIR))
+        (void)app_open_store(app, NULL);
     app->session = load_session(app, error);
     gboolean strict = app->strict;
     if (!app->session || !read_strict(app, &strict, error))

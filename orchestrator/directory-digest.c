@@ -24,8 +24,8 @@ typedef struct DirectoryNode DirectoryNode;
 
 typedef struct {
     DirectoryNode *parent;
-    guint entry; /* in the parent's entries */
-    gint64 size; /* when it was listed */
+    guint entry;        /* in the parent's entries */
+    struct stat status; /* when it was listed */
 } FileTask;
 
 struct DirectoryNode {
@@ -114,7 +114,7 @@ static gboolean add_entry(Listing *listing, DirectoryNode *node, int fd, const c
     } else if (S_ISREG(st.st_mode)) {
         entry.type = SLUICE_ENTRY_FILE;
         entry.executable = (st.st_mode & S_IXUSR) != 0;
-        const FileTask task = {node, index, st.st_size};
+        const FileTask task = {node, index, st};
         g_array_append_val(listing->files, task);
     } else {
         error_set(error, ERROR_SOURCE, NULL, NULL,
@@ -165,7 +165,7 @@ static gboolean hash_file(Listing *listing, const FileTask *task, char *buffer, 
     gint64 total = 0;
     do {
         length = read(fd, buffer, READ_BUFFER);
-        if (length > 0 && length < READ_BUFFER && total == 0 && length == task->size) {
+        if (length > 0 && length < READ_BUFFER && total == 0 && length == task->status.st_size) {
             /* Small and whole: one call. */
             sluice_digest_of(buffer, (gsize)length, &entry->digest);
             close(fd);
@@ -229,6 +229,30 @@ static gboolean hash_all(Listing *listing, GError **error)
     return TRUE;
 }
 
+/* Takes from `files` what the store remembers of an earlier import. */
+static void use_known(Listing *listing, SluiceStore *store)
+{
+    guint count = listing->files->len, left = 0;
+    FileTask *tasks = (FileTask *)(gpointer)listing->files->data;
+    g_autofree struct stat *statuses = g_new(struct stat, count + 1);
+    g_autofree SluiceDigest *digests = g_new(SluiceDigest, count + 1);
+    g_autofree gboolean *known = g_new0(gboolean, count + 1);
+    for (guint i = 0; i < count; i++) {
+        statuses[i] = tasks[i].status;
+    }
+    if (!sluice_store_find_files(store, statuses, count, digests, known)) {
+        return;
+    }
+    for (guint i = 0; i < count; i++) {
+        if (known[i]) {
+            g_array_index(tasks[i].parent->entries, SluiceEntry, tasks[i].entry).digest = digests[i];
+        } else {
+            tasks[left++] = tasks[i];
+        }
+    }
+    g_array_set_size(listing->files, left);
+}
+
 static gboolean encode_directories(Listing *listing, SluiceDigest *out, GError **error)
 {
     for (guint i = listing->directories->len; i-- > 0;) {
@@ -260,7 +284,7 @@ static gboolean list_all(Listing *listing, const char *single, GError **error)
     return TRUE;
 }
 
-gboolean directory_digest(int dirfd, const char *path, SluiceDigest *out, GError **error)
+gboolean directory_digest(int dirfd, const char *path, SluiceStore *store, SluiceDigest *out, GError **error)
 {
     struct stat st;
     if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -278,8 +302,11 @@ gboolean directory_digest(int dirfd, const char *path, SluiceDigest *out, GError
     listing.files = g_array_new(FALSE, FALSE, sizeof(FileTask));
     listing.strings = g_string_chunk_new(4096);
     g_mutex_init(&listing.lock);
-    gboolean ok =
-        list_all(&listing, base, error) && hash_all(&listing, error) && encode_directories(&listing, out, error);
+    gboolean ok = list_all(&listing, base, error);
+    if (ok && store != NULL) {
+        use_known(&listing, store);
+    }
+    ok = ok && hash_all(&listing, error) && encode_directories(&listing, out, error);
     g_mutex_clear(&listing.lock);
     g_ptr_array_unref(listing.directories);
     g_array_unref(listing.files);

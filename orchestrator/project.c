@@ -467,6 +467,11 @@ const char *project_element_path(const Project *project)
     return project->element_path;
 }
 
+SluiceStore *project_store(const Project *project)
+{
+    return project->session->options.store;
+}
+
 int project_dirfd(const Project *project)
 {
     return project->dirfd;

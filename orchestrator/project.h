@@ -11,6 +11,7 @@
 typedef struct Project Project;
 typedef struct Element Element;
 typedef struct Session Session;
+typedef struct SluiceStore SluiceStore; /* cas.h */
 
 /* From the command line and the user configuration. */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
     const char *default_mirror;
     Node *user_config; /* parsed user configuration, or NULL */
     const EventSink *events;
+    SluiceStore *store; /* asked, while keys are computed, for files that it imported before; or NULL */
 } LoadOptions;
 
 /* Loads project.conf and what it includes.  LOAD errors. */
@@ -47,6 +49,7 @@ const char *project_name(const Project *project);
 const char *project_directory(const Project *project);    /* absolute */
 const char *project_element_path(const Project *project); /* absolute */
 int project_dirfd(const Project *project);
+SluiceStore *project_store(const Project *project);                   /* of LoadOptions; NULL if there is none */
 gboolean project_uses_refs_file(const Project *project);              /* ref-storage: project.refs */
 const Node *project_alias(const Project *project, const char *alias); /* NULL if not defined */
 gboolean project_is_fatal_warning(const Project *project, const char *token);

@@ -32,8 +32,8 @@ static Json *local_unique_key(Source *source, Arena *arena, GError **error)
 {
     Local *local = source->data;
     char hex[SLUICE_HASH_HEX + 1];
-    if (!local->has_digest &&
-        !directory_digest(project_dirfd(source_project(source)), local->path, &local->digest, error)) {
+    if (!local->has_digest && !directory_digest(project_dirfd(source_project(source)), local->path,
+                                                project_store(source_project(source)), &local->digest, error)) {
         return NULL;
     }
     local->has_digest = TRUE;
