@@ -342,7 +342,7 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
     Element *element = &data->element;
     Session *session = element->project->session;
     for (gsize i = 0; i < element->n_sources; i++) {
-        if (element->sources[i]->kind->has_ref && element->sources[i]->ref == NULL) {
+        if (!source_is_resolved(element->sources[i])) {
             error_set(error, ERROR_LOAD, "SUBPROJECT_INCONSISTENT", where, "Subproject has no ref for junction: %s",
                       element->name);
             if (error != NULL) {

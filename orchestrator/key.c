@@ -139,7 +139,7 @@ static gboolean write_sources(const Element *element, GString *out, gboolean *re
     for (gsize i = 0; i < element->n_sources; i++) {
         Source *source = element->sources[i];
         source->key[0] = '\0';
-        *resolved &= !source->kind->has_ref || source->ref != NULL;
+        *resolved &= source_is_resolved(source);
         if (!*resolved) {
             continue;
         }

@@ -153,7 +153,7 @@ const GError *states_error(const States *states)
 gboolean element_has_refs(const Element *element)
 {
     for (gsize i = 0; i < element->n_sources; i++)
-        if (element->sources[i]->kind->has_ref && !element->sources[i]->ref)
+        if (!source_is_resolved(element->sources[i]))
             return FALSE;
     return TRUE;
 }
@@ -248,7 +248,7 @@ gboolean pipeline_check_refs(GPtrArray *elements, GError **error)
         g_string_append_printf(detail, "\n  Element: %s is inconsistent\n", element->full_name);
         for (gsize j = 0; j < element->n_sources; j++) {
             const Source *source = element->sources[j];
-            if (source->kind->has_ref && !source->ref)
+            if (!source_is_resolved(source))
                 g_string_append_printf(detail, "    %s source at %s [line %d column %d] is missing ref\n",
                                        source->kind->name,
                                        source->where.file ? source->where.file->name : element->name,

@@ -108,8 +108,8 @@ static void warn_redundant(const Source *source)
                "%s: Ignoring redundant source references: the project keeps them in project.refs", where);
 }
 
-/* The ref is in the element, or in the project's project.refs, or in that of the toplevel project, which wins. */
-static Node *find_ref(const Source *source)
+/* The mapping that holds the ref: the element's, or one of the project's project.refs, or of the toplevel project's, which wins. NULL: none. */
+static const Node *find_ref_holder(const Source *source, const char *ref_key)
 {
     const Element *element = source->element;
     const Project *project = element->project, *toplevel = project->session->toplevel;
@@ -118,18 +118,51 @@ static Node *find_ref(const Source *source)
         const Node *entry = refs_find(junction ? &toplevel->junction_refs : &toplevel->refs, project->name,
                                       element->name, source->index);
         if (entry != NULL) {
-            return node_find(entry, "ref");
+            return entry;
         }
     }
     if (!project->refs_file) {
-        return node_find(source->node, "ref");
+        return source->node;
     }
-    if (node_find(source->node, "ref") != NULL) {
+    if (node_find(source->node, ref_key) != NULL) {
         warn_redundant(source);
     }
-    const Node *entry =
-        refs_find(junction ? &project->junction_refs : &project->refs, project->name, element->name, source->index);
-    return entry != NULL ? node_find(entry, "ref") : NULL;
+    return refs_find(junction ? &project->junction_refs : &project->refs, project->name, element->name, source->index);
+}
+
+/* An empty ref is none. */
+static Node *find_ref(const Source *source)
+{
+    const char *const *keys = source->kind->ref_keys;
+    const char *first = keys != NULL ? keys[0] : "ref";
+    const Node *holder = source->kind->has_ref ? find_ref_holder(source, first) : NULL;
+    Node *ref = holder != NULL ? node_find(holder, first) : NULL;
+    if (ref == NULL || (node_type(ref) == NODE_SCALAR && *node_text(ref) == '\0')) {
+        return NULL;
+    }
+    if (keys == NULL) {
+        return ref;
+    }
+    Node *all = node_new_mapping(source_arena(source), node_where(ref));
+    for (; *keys != NULL; keys++) {
+        Node *value = node_find(holder, *keys);
+        if (value != NULL) {
+            node_set(source_arena(source), all, *keys, value);
+        }
+    }
+    return all;
+}
+
+gboolean source_ref_text(const Source *source, const Node *ref, const char **text, GError **error)
+{
+    *text = NULL;
+    if (ref != NULL && node_type(ref) != NODE_SCALAR) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref), "The ref of a %s source is a string, not a %s",
+                  source->kind->name, node_type_name(ref));
+        return FALSE;
+    }
+    *text = ref != NULL ? node_text(ref) : NULL;
+    return TRUE;
 }
 
 static Source *load_source(ElementData *data, VariableScope *scope, const Node *node, guint index, GError **error)
@@ -160,13 +193,6 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
         return NULL;
     }
     source->ref = find_ref(source);
-    if (source->ref != NULL && !source->kind->has_ref) {
-        source->ref = NULL;
-    }
-    /* An empty ref is none. */
-    if (source->ref != NULL && node_type(source->ref) == NODE_SCALAR && *node_text(source->ref) == '\0') {
-        source->ref = NULL;
-    }
     if (source->kind->load_ref != NULL && !source->kind->load_ref(source, source->ref, error)) {
         return NULL;
     }
@@ -191,7 +217,7 @@ gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **
         }
         element->n_sources = i + 1;
     }
-    if (element->sources[0]->kind->needs_previous) {
+    if (element->sources[0]->kind->needs_previous || element->sources[0]->kind->tracks_previous) {
         error_set(error, ERROR_ELEMENT, NULL, &element->sources[0]->where,
                   "%s cannot be the first source of an element as it requires access to previous sources",
                   element->sources[0]->kind->name);

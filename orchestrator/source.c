@@ -89,6 +89,14 @@ static gboolean stage_alone(Source *source, const SourceContext *context, Sluice
            keep_staged(context->store, name, root, error);
 }
 
+gboolean source_is_resolved(const Source *source)
+{
+    if (source->kind->is_resolved != NULL) {
+        return source->kind->is_resolved(source);
+    }
+    return !source->kind->has_ref || source->ref != NULL;
+}
+
 /* A file that was downloaded is not enough: what it holds may be bad, and fetching is when that should show. */
 gboolean source_is_cached(Source *source, SluiceStore *store)
 {

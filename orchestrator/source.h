@@ -26,14 +26,20 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *defaults;    /* YAML of default config, or NULL */
-    gboolean needs_previous; /* staging needs what earlier sources of the element staged (patch) */
-    gboolean has_ref;        /* FALSE: nothing to track or pin (local, patch) */
+    const char *defaults;     /* YAML of default config, or NULL */
+    gboolean needs_previous;  /* staging needs what earlier sources of the element staged (patch) */
+    gboolean tracks_previous; /* tracking needs it (cargo) */
+    gboolean has_ref;         /* FALSE: nothing to track or pin (local, patch) */
+    /* Of kinds that do not keep it in `ref`: the keys, NULL-terminated; the first is there or there is none.  What load_ref gets and track gives
+     * is a mapping of them then. */
+    const char *const *ref_keys;
     /* Reads `config` (variables expanded, checked for unknown keys by the kind: common keys "kind", "directory", "provenance" are removed before) and
      * sets source->data (in the project's arena).  `ref` is not looked at here. */
     gboolean (*configure)(Source *source, const Node *config, GError **error);
     /* A ref from YAML (inline or project.refs); NULL if there is none.  May be called again after tracking. */
     gboolean (*load_ref)(Source *source, const Node *ref, GError **error);
+    /* Whether the ref says all; NULL: it does if there is one. */
+    gboolean (*is_resolved)(const Source *source);
     /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there. */
     Json *(*unique_key)(Source *source, Arena *arena, GError **error);
     /* Finds the newest ref; a node in the project's arena. NULL with error. */
@@ -69,6 +75,10 @@ Arena *source_arena(const Source *source);
 char **source_translate_url(const Source *source, const char *url, GError **error);
 /* Opens a path of the project (kind local, patch): never outside it.  Returns an fd of the parent directory-safe object (O_PATH) or -1. */
 int source_open_project_path(const Source *source, const char *path, const Provenance *where, GError **error);
+/* Whether it is known what exactly the source stages: without that there is no key. */
+gboolean source_is_resolved(const Source *source);
+/* For load_ref of kinds whose ref is one string; NULL without a ref. */
+gboolean source_ref_text(const Source *source, const Node *ref, const char **text, GError **error);
 gboolean source_is_cached(Source *source, SluiceStore *store);
 gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error);
 gboolean source_fetch(Source *source, const SourceContext *context, GError **error);
