@@ -50,16 +50,14 @@ static gboolean collect(Build *build, SluiceSandbox *sandbox, const CommandPlan 
     return build->context->buildtrees != BUILDTREES_ALWAYS || !plan->buildtree || build->has_buildtree;
 }
 
-/* For those who read the log later; the program shows the same from the report. */
-static void log_account(Build *build)
+static void report_account(Build *build)
 {
     const SluiceEndpointStats *stats = &build->proxy;
     g_autofree char *read = g_format_size(stats->bytes_read), *written = g_format_size(stats->bytes_written);
-    build_log(build,
-              "[--:--:--] INFO    [%.8s] %s: Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT
-              " hits, %" G_GUINT64_FORMAT " misses, %" G_GUINT64_FORMAT " stored; %s read, %s written\n",
-              build->element->strict_key, build->element->full_name, stats->lookups, stats->hits, stats->misses,
-              stats->updates, read, written);
+    build_event(build, EVENT_INFO, 0, NULL,
+                "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+                " misses, %" G_GUINT64_FORMAT " stored; %s read, %s written",
+                stats->lookups, stats->hits, stats->misses, stats->updates, read, written);
     if (stats->updates_refused > 0)
         build_event(build, EVENT_INFO, 0, NULL,
                     "Action cache: %" G_GUINT64_FORMAT " results were refused (cache-writes is not `trusted`)",
@@ -106,7 +104,7 @@ static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPla
     run.listener_data = proxy;
     gboolean ok = build_run_script(build, sandbox, &run, script, error);
     ok = proxy_finish(proxy, ok ? error : NULL) && ok;
-    log_account(build);
+    report_account(build);
     return ok && check_called(build, plan, error);
 }
 

@@ -174,19 +174,16 @@ static AssembleFunc kind_assemble(const ElementKind *kind)
     return kind->assemble || !(kind->flags & KIND_NO_ARTIFACT) ? kind->assemble : kind_stack_assemble;
 }
 
-static gboolean assemble(Build *build, BuildReport *report, GError **error)
+static gboolean assemble(Build *build, GError **error)
 {
     SluiceDigest files;
     GError *problem = NULL;
     log_environment(build);
-    if (kind_assemble(build->element->kind)(build->element, build, &files, &problem)) {
-        report->success = report->stored = store_success(build, &files, error);
-        return report->success;
-    }
+    if (kind_assemble(build->element->kind)(build->element, build, &files, &problem))
+        return store_success(build, &files, error);
     if (is_result(problem)) {
         g_autoptr(GError) second = NULL;
-        report->stored = store_failure(build, problem, &second);
-        if (!report->stored)
+        if (!store_failure(build, problem, &second))
             build_event(build, EVENT_WARNING, 0, second->message, "The failed build cannot be cached");
     }
     g_propagate_error(error, problem);
@@ -217,9 +214,8 @@ void build_end(Build *build)
         close(build->log_fd);
 }
 
-gboolean build_run(Element *element, const BuildContext *context, BuildReport *report, GError **error)
+gboolean build_run(Element *element, const BuildContext *context, GError **error)
 {
-    memset(report, 0, sizeof *report);
     if (!kind_assemble(element->kind)) {
         error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: elements of kind %s are not built",
                   element->full_name, element->kind_name);
@@ -228,9 +224,7 @@ gboolean build_run(Element *element, const BuildContext *context, BuildReport *r
     Build build;
     if (!build_begin(&build, element, context, "build", error))
         return FALSE;
-    gboolean built = assemble(&build, report, error);
-    report->proxy_used = build.proxy_used;
-    report->proxy = build.proxy;
+    gboolean built = assemble(&build, error);
     build_end(&build);
     return built;
 }

@@ -31,17 +31,10 @@ typedef struct {
     CacheBuildtrees buildtrees;
 } BuildContext;
 
-typedef struct {
-    gboolean success;
-    gboolean stored;     /* an artifact was written, of a success or of a failure */
-    gboolean proxy_used; /* the element has an action-proxy: `proxy` counts */
-    SluiceEndpointStats proxy;
-} BuildReport;
-
-/* Builds the element and stores its artifact; its sources are fetched, the artifacts of its dependencies are in the store.  FALSE: `report` says whether a
- * failed artifact was stored.  A command that failed is SANDBOX/command-failed, no `sh` in the dependencies SANDBOX/missing-command,
+/* Builds the element and stores its artifact; its sources are fetched, the artifacts of its dependencies are in the store.  FALSE: a failed artifact
+ * may have been stored.  A command that failed is SANDBOX/command-failed, no `sh` in the dependencies SANDBOX/missing-command,
  * cancelled is G_IO_ERROR_CANCELLED. */
-gboolean build_run(Element *element, const BuildContext *context, BuildReport *report, GError **error);
+gboolean build_run(Element *element, const BuildContext *context, GError **error);
 
 /* The files of all elements in `scope` (of several targets: each once), merged at "/"; with `integrate`, after their integration commands.  For
  * `artifact checkout` and `shell`.  ARTIFACT/uncached-checkout-attempt if an artifact is missing. */

@@ -193,16 +193,6 @@ static gboolean replay_failure(JobContext *context, SluiceStore *store, const Ar
     return FALSE;
 }
 
-static void report_proxy(const EventSink *events, const Element *element, const BuildReport *report)
-{
-    const SluiceEndpointStats *stats = &report->proxy;
-    if (report->proxy_used)
-        event_send(events, EVENT_INFO, NULL, element->full_name,
-                   "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
-                   " misses",
-                   stats->lookups, stats->hits, stats->misses);
-}
-
 static gboolean run_build(JobContext *context, Element *element, const char *log_path, gpointer data, GError **error)
 {
     Plan *plan = data;
@@ -225,10 +215,7 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
         .strict = plan->app->strict,
         .buildtrees = plan->app->config->buildtrees,
     };
-    BuildReport report = {0};
-    gboolean success = build_run(element, &build, &report, error);
-    report_proxy(context->events, element, &report);
-    return success;
+    return build_run(element, &build, error);
 }
 
 static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data, GError **error)
