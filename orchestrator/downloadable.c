@@ -3,6 +3,7 @@
 #include "debian-apt.h"
 #include "download.h"
 #include "element.h"
+#include "source-info.h"
 
 #include <string.h>
 
@@ -129,5 +130,22 @@ gboolean downloadable_find(Source *source, SluiceStore *store, SluiceDigest *out
                   "%s with sha256sum '%s' is not in the cache; fetch it first", file->url, file->ref);
         return FALSE;
     }
+    return TRUE;
+}
+
+gboolean downloadable_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const Downloadable *file = source->data;
+    g_autofree char *url = source_primary_url(source, file->url, error);
+    g_autofree char *guess = g_strdup(file->version);
+    if (url == NULL || (guess == NULL && !version_guess(file->url, file->version_guess_pattern, &guess, error))) {
+        return FALSE;
+    }
+    const SourceInfo info = {.url = url,
+                             .medium = "remote-file",
+                             .version_type = "sha256",
+                             .version = file->ref,
+                             .version_guess = guess};
+    source_info_append(source, arena, list, &info);
     return TRUE;
 }

@@ -19,5 +19,6 @@ gboolean downloadable_load_ref(Source *source, const Node *ref, GError **error);
 Json *downloadable_unique_key(Source *source, Arena *arena);
 Node *downloadable_track(Source *source, const SourceContext *context, GError **error);
 gboolean downloadable_fetch(Source *source, const SourceContext *context, GError **error);
+gboolean downloadable_collect_info(Source *source, Arena *arena, Node *list, GError **error);
 /* The digest of the downloaded file. */
 gboolean downloadable_find(Source *source, SluiceStore *store, SluiceDigest *out, GError **error);

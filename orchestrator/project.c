@@ -467,6 +467,11 @@ const char *project_element_path(const Project *project)
     return project->element_path;
 }
 
+const EventSink *project_events(const Project *project)
+{
+    return project->session->options.events;
+}
+
 SluiceStore *project_store(const Project *project)
 {
     return project->session->options.store;

@@ -50,6 +50,7 @@ const char *project_directory(const Project *project);    /* absolute */
 const char *project_element_path(const Project *project); /* absolute */
 int project_dirfd(const Project *project);
 SluiceStore *project_store(const Project *project);                   /* of LoadOptions; NULL if there is none */
+const EventSink *project_events(const Project *project);              /* of LoadOptions; may be NULL */
 gboolean project_uses_refs_file(const Project *project);              /* ref-storage: project.refs */
 const Node *project_alias(const Project *project, const char *alias); /* NULL if not defined */
 gboolean project_is_fatal_warning(const Project *project, const char *token);

@@ -17,12 +17,13 @@ Arena *source_arena(const Source *source)
 }
 
 /* `provenance`: words about a source for people; only what the project declares, and only strings. */
-static gboolean check_provenance(const Project *project, const Node *node, GError **error)
+static gboolean load_provenance(Source *source, const Node *node, GError **error)
 {
-    Node *provenance = NULL;
-    if (!node_get_mapping(node, "provenance", &provenance, error)) {
+    const Project *project = source_project(source);
+    if (!node_get_mapping(node, "provenance", &source->provenance, error)) {
         return FALSE;
     }
+    const Node *provenance = source->provenance;
     for (gsize i = 0; provenance != NULL && i < node_size(provenance); i++) {
         const char *key = node_key_at(provenance, i);
         const Node *value = node_value_at(provenance, i);
@@ -180,7 +181,7 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
     source->where = *node_where(node);
     source->kind = find_kind(node, error);
     if (source->kind == NULL || !node_get_string(node, "directory", &source->directory, error) ||
-        !check_provenance(project, node, error)) {
+        !load_provenance(source, node, error)) {
         return NULL;
     }
     if (source->directory != NULL && *source->directory == '\0') {

@@ -1,6 +1,7 @@
 /* source-local.c - `kind: local`: a file or directory of the project. */
 #include "directory-digest.h"
 #include "element.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 #include <string.h>
@@ -28,15 +29,22 @@ static gboolean local_configure(Source *source, const Node *config, GError **err
     return TRUE;
 }
 
-static Json *local_unique_key(Source *source, Arena *arena, GError **error)
+static gboolean ensure_digest(Source *source, GError **error)
 {
     Local *local = source->data;
+    const Project *project = source_project(source);
+    local->has_digest = local->has_digest || directory_digest(project_dirfd(project), local->path,
+                                                              project_store(project), &local->digest, error);
+    return local->has_digest;
+}
+
+static Json *local_unique_key(Source *source, Arena *arena, GError **error)
+{
+    const Local *local = source->data;
     char hex[SLUICE_HASH_HEX + 1];
-    if (!local->has_digest && !directory_digest(project_dirfd(source_project(source)), local->path,
-                                                project_store(source_project(source)), &local->digest, error)) {
+    if (!ensure_digest(source, error)) {
         return NULL;
     }
-    local->has_digest = TRUE;
     sluice_digest_hex(&local->digest, hex);
     return json_string(arena, hex);
 }
@@ -59,9 +67,25 @@ static gboolean local_stage(Source *source, const SourceContext *context, Sluice
     return sluice_tree_merge(tree, directory, &root, NULL, NULL, error);
 }
 
+static gboolean local_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const Local *local = source->data;
+    char digest[SLUICE_DIGEST_STRING_MAX];
+    if (!ensure_digest(source, error)) {
+        return FALSE;
+    }
+    const SourceInfo info = {.url = local->path,
+                             .medium = "local",
+                             .version_type = "cas-digest",
+                             .version = sluice_digest_string(&local->digest, digest)};
+    source_info_append(source, arena, list, &info);
+    return TRUE;
+}
+
 const SourceKind source_kind_local = {
     .name = "local",
     .configure = local_configure,
     .unique_key = local_unique_key,
     .stage = local_stage,
+    .collect_info = local_collect_info,
 };

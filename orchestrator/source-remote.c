@@ -77,4 +77,5 @@ const SourceKind source_kind_remote = {
     .track = downloadable_track,
     .fetch = downloadable_fetch,
     .stage = remote_stage,
+    .collect_info = downloadable_collect_info,
 };

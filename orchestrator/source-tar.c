@@ -63,4 +63,5 @@ const SourceKind source_kind_tar = {
     .track = downloadable_track,
     .fetch = downloadable_fetch,
     .stage = tar_stage,
+    .collect_info = downloadable_collect_info,
 };

@@ -17,4 +17,5 @@ const SourceKind source_kind_zip = {
     .track = downloadable_track,
     .fetch = downloadable_fetch,
     .stage = zip_stage,
+    .collect_info = downloadable_collect_info,
 };

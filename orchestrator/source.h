@@ -50,6 +50,9 @@ typedef struct {
     /* Stages into `tree` below `directory` ("/" for the top of the tree).  Sources are cached before. */
     gboolean (*stage)(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
                       GError **error);
+    /* Where it comes from, for people: source_info_append (source-info.h) to `list`, once for each thing to download.  There need be no ref.  May be NULL, which
+     * warns when somebody asks. */
+    gboolean (*collect_info)(Source *source, Arena *arena, Node *list, GError **error);
 } SourceKind;
 
 struct Source {
@@ -59,7 +62,8 @@ struct Source {
     const char *directory; /* below the build root, or NULL */
     Node *node;            /* the source as written, composed with project defaults, variables expanded */
     Provenance where;
-    Node *ref;    /* or NULL */
+    Node *provenance; /* the words of `provenance:`, or NULL */
+    Node *ref;        /* or NULL */
     void *data;   /* the kind's own */
     char key[65]; /* sha256 of the unique key; "" while there is no ref */
 };

@@ -1,6 +1,6 @@
 /*
  * yaml.c - BuildStream's dialect of YAML, read from libyaml's events: one document, a mapping on top, every scalar a string; no anchors, no tags of one's
- * own, no key twice.  And the way back: text that parses to the same nodes.
+ * own, no key twice.
  */
 #include "node-private.h"
 
@@ -278,89 +278,4 @@ Node *node_parse(Arena *arena, const NodeFile *file, const char *text, gsize len
         return NULL;
     }
     return reader->root != NULL ? reader->root : node_new_mapping(arena, &start);
-}
-
-/* ---- Emission ---- */
-
-static int append_output(void *data, unsigned char *buffer, size_t size)
-{
-    g_string_append_len(data, (const char *)buffer, (gssize)size);
-    return 1;
-}
-
-/* Literal for several lines; otherwise plain where possible, and nothing at all for nothing, as BuildStream shows it. */
-static yaml_scalar_style_t style_of(const char *text)
-{
-    if (strchr(text, '\n') != NULL) {
-        return YAML_LITERAL_SCALAR_STYLE;
-    }
-    return *text == '\0' ? YAML_PLAIN_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
-}
-
-static gboolean emit_scalar(yaml_emitter_t *emitter, const char *text)
-{
-    yaml_event_t event;
-    return yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), 1, 1,
-                                        style_of(text)) &&
-           yaml_emitter_emit(emitter, &event);
-}
-
-static gboolean emit_node(yaml_emitter_t *emitter, const Node *node)
-{
-    yaml_event_t event;
-    switch (node_type(node)) {
-    case NODE_SCALAR:
-        return emit_scalar(emitter, node->text);
-    case NODE_SEQUENCE:
-        if (!yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE) ||
-            !yaml_emitter_emit(emitter, &event)) {
-            return FALSE;
-        }
-        for (guint32 i = 0; i < node->size; i++) {
-            if (!emit_node(emitter, node->items[i])) {
-                return FALSE;
-            }
-        }
-        return yaml_sequence_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
-    case NODE_MAPPING:
-        break;
-    }
-    if (!yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE) ||
-        !yaml_emitter_emit(emitter, &event)) {
-        return FALSE;
-    }
-    for (guint32 i = 0; i < node->size; i++) {
-        if (!emit_scalar(emitter, node->entries[i].key) || !emit_node(emitter, node->entries[i].value)) {
-            return FALSE;
-        }
-    }
-    return yaml_mapping_end_event_initialize(&event) && yaml_emitter_emit(emitter, &event);
-}
-
-static gboolean emit_document(yaml_emitter_t *emitter, const Node *node)
-{
-    yaml_event_t event;
-    return yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING) && yaml_emitter_emit(emitter, &event) &&
-           yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1) && yaml_emitter_emit(emitter, &event) &&
-           emit_node(emitter, node) && yaml_document_end_event_initialize(&event, 1) &&
-           yaml_emitter_emit(emitter, &event) && yaml_stream_end_event_initialize(&event) &&
-           yaml_emitter_emit(emitter, &event);
-}
-
-char *node_emit(const Node *node)
-{
-    GString *out = g_string_new(NULL);
-    yaml_emitter_t emitter;
-    if (!yaml_emitter_initialize(&emitter)) {
-        g_error("out of memory");
-    }
-    yaml_emitter_set_output(&emitter, append_output, out);
-    yaml_emitter_set_width(&emitter, -1);
-    yaml_emitter_set_unicode(&emitter, 1);
-    /* Fails only without memory or on text that is not UTF-8, which parsing and stripping never produce. */
-    if (!emit_document(&emitter, node)) {
-        g_warning("cannot write YAML: %s", emitter.problem != NULL ? emitter.problem : "out of memory");
-    }
-    yaml_emitter_delete(&emitter);
-    return g_string_free(out, FALSE);
 }
