@@ -141,11 +141,8 @@ gboolean downloadable_collect_info(Source *source, Arena *arena, Node *list, GEr
     if (url == NULL || (guess == NULL && !version_guess(file->url, file->version_guess_pattern, &guess, error))) {
         return FALSE;
     }
-    const SourceInfo info = {.url = url,
-                             .medium = "remote-file",
-                             .version_type = "sha256",
-                             .version = file->ref,
-                             .version_guess = guess};
+    const SourceInfo info = {
+        .url = url, .medium = "remote-file", .version_type = "sha256", .version = file->ref, .version_guess = guess};
     source_info_append(source, arena, list, &info);
     return TRUE;
 }

@@ -8,8 +8,9 @@
 #include "source.h"
 
 typedef struct {
-    const char *url;           /* translated: source_primary_url; for local files the path in the project */
-    const char *medium;        /* "local", "workspace", "remote-file", "git", "bzr", "oci-image", "pypi", or the kind's own word */
+    const char *url; /* translated: source_primary_url; for local files the path in the project */
+    const char
+        *medium; /* "local", "workspace", "remote-file", "git", "bzr", "oci-image", "pypi", or the kind's own word */
     const char *version_type;  /* "commit", "sha256", "cas-digest", "oci-digest", "indexed-version" */
     const char *version;       /* NULL: there is no ref, shown as None */
     const char *version_guess; /* for people; NULL: none */

@@ -64,8 +64,8 @@ struct Source {
     Provenance where;
     Node *provenance; /* the words of `provenance:`, or NULL */
     Node *ref;        /* or NULL */
-    void *data;   /* the kind's own */
-    char key[65]; /* sha256 of the unique key; "" while there is no ref */
+    void *data;       /* the kind's own */
+    char key[65];     /* sha256 of the unique key; "" while there is no ref */
 };
 
 extern const SourceKind *const source_kinds[]; /* NULL-terminated */

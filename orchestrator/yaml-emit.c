@@ -158,8 +158,7 @@ static Style choose_style(const Text *text)
         if (!break_here && !is_printable(at[i])) {
             return STYLE_DOUBLE;
         }
-        if (i + 1 < length &&
-            ((break_here && at[i + 1] == ' ') || (at[i] == ' ' && is_break(at[i + 1])))) {
+        if (i + 1 < length && ((break_here && at[i + 1] == ' ') || (at[i] == ' ' && is_break(at[i + 1])))) {
             single = FALSE;
         }
         plain = plain && !break_here && !is_indicator(text, i);
@@ -261,7 +260,7 @@ static void put_escape(Emitter *emitter, gunichar c)
         gunichar c;
         const char *text;
     } short_forms[] = {
-        {0x07, "\\a"}, {'\b', "\\b"}, {'\t', "\\t"}, {'\n', "\\n"},  {'\v', "\\v"},  {'\f', "\\f"},    {'\r', "\\r"},
+        {0x07, "\\a"}, {'\b', "\\b"}, {'\t', "\\t"},  {'\n', "\\n"}, {'\v', "\\v"},   {'\f', "\\f"},   {'\r', "\\r"},
         {0x1b, "\\e"}, {'"', "\\\""}, {'\\', "\\\\"}, {0x85, "\\N"}, {0x2028, "\\L"}, {0x2029, "\\P"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(short_forms); i++) {
