@@ -116,7 +116,7 @@ static gboolean track_source(Source *source, const SourceContext *context, JobCo
     g_autofree char *name = g_strdup_printf("%u", source->index);
     g_autofree char *text = ref_text(arena, ref);
     g_variant_dict_insert(job->result, name, "s", text);
-    return TRUE;
+    return source_take_ref(source, ref, error);
 }
 
 static gboolean run_track(JobContext *context, Element *element, const char *log_path, gpointer data, GError **error)

@@ -143,13 +143,10 @@ static gboolean write_sources(const Element *element, GString *out, gboolean *re
         if (!*resolved) {
             continue;
         }
-        Json *key = source->kind->unique_key(source, source_arena(source), error);
-        if (key == NULL) {
+        g_autoptr(GString) text = g_string_new(NULL);
+        if (!source_write_key(source, text, error)) {
             return FALSE;
         }
-        g_autoptr(GString) text = g_string_new(NULL);
-        json_write(key, text);
-        json_key_of_text(text->str, text->len, source->key);
         g_string_append(out, i > 0 ? ",{" : "{");
         if (source->directory != NULL) {
             g_string_append(out, "\"directory\":");

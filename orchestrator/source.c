@@ -7,6 +7,7 @@
  */
 #include "element.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #define SOURCE_SPACE "source"
@@ -97,6 +98,26 @@ gboolean source_is_resolved(const Source *source)
     return !source->kind->has_ref || source->ref != NULL;
 }
 
+gboolean source_write_key(Source *source, GString *text, GError **error)
+{
+    Json *key = source->kind->unique_key(source, source_arena(source), error);
+    if (key == NULL) {
+        return FALSE;
+    }
+    json_write(key, text);
+    json_key_of_text(text->str, text->len, source->key);
+    return TRUE;
+}
+
+gboolean source_take_ref(Source *source, Node *ref, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    source->ref = ref;
+    source->key[0] = '\0';
+    return source->kind->load_ref(source, ref, error) &&
+           (!source_is_resolved(source) || source_write_key(source, text, error));
+}
+
 /* A file that was downloaded is not enough: what it holds may be bad, and fetching is when that should show. */
 gboolean source_is_cached(Source *source, SluiceStore *store)
 {
@@ -109,16 +130,6 @@ gboolean source_is_cached(Source *source, SluiceStore *store)
     }
     g_autofree char *name = staged_name(source);
     return find_staged(store, name, &root);
-}
-
-gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error)
-{
-    *new_ref = NULL;
-    if (!source->kind->has_ref || source->kind->track == NULL) {
-        return TRUE;
-    }
-    *new_ref = source->kind->track(source, context, error);
-    return named(source, *new_ref != NULL, error);
 }
 
 /* What is fetched is staged at once: a bad archive shows when it is fetched, not in the middle of a build. */
@@ -145,6 +156,18 @@ static gboolean stage_into(Source *source, const SourceContext *context, SluiceT
     return stage_alone(source, context, &root, error) && sluice_tree_merge(tree, directory, &root, NULL, NULL, error);
 }
 
+static gboolean stage_list(Element *element, gsize count, const SourceContext *context, SluiceTree *tree,
+                           GError **error)
+{
+    for (gsize i = 0; i < count; i++) {
+        Source *source = element->sources[i];
+        if (!named(source, stage_into(source, context, tree, error), error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean sources_stage(Element *element, const SourceContext *context, SluiceDigest *root, GError **error)
 {
     for (gsize i = 0; i < element->n_sources; i++) {
@@ -157,11 +180,95 @@ gboolean sources_stage(Element *element, const SourceContext *context, SluiceDig
         return TRUE;
     }
     g_autoptr(SluiceTree) tree = sluice_tree_new(context->store);
-    for (gsize i = 0; i < element->n_sources; i++) {
-        Source *source = element->sources[i];
-        if (!named(source, stage_into(source, context, tree, error), error)) {
+    return stage_list(element, element->n_sources, context, tree, error) && sluice_tree_commit(tree, root, error) &&
+           keep_staged(context->store, name, root, error);
+}
+
+/* ---- Tracking ------------------------------------------------------------------------------------------------------------------------ */
+
+/* What the sources before this one stage, seen from its directory; an empty one if they leave nothing there. */
+static gboolean stage_previous(const Source *source, const SourceContext *context, SluiceDigest *digest, GError **error)
+{
+    Element *element = source->element;
+    const char *directory = source->directory != NULL ? source->directory : "/";
+    SluiceEntry entry;
+    for (guint i = 0; i < source->index; i++) {
+        Source *earlier = element->sources[i];
+        if (!need_key(earlier, error) ||
+            (!source_is_cached(earlier, context->store) && !source_fetch(earlier, context, error))) {
             return FALSE;
         }
     }
-    return sluice_tree_commit(tree, root, error) && keep_staged(context->store, name, root, error);
+    g_autoptr(SluiceTree) tree = sluice_tree_new(context->store);
+    if (!stage_list(element, source->index, context, tree, error) ||
+        !sluice_tree_make_directory(tree, directory, error) || !sluice_tree_commit(tree, digest, error)) {
+        return FALSE;
+    }
+    if (source->directory == NULL) {
+        return TRUE;
+    }
+    if (!sluice_tree_lookup_follow(tree, directory, &entry, error)) {
+        return FALSE;
+    }
+    *digest = entry.digest;
+    return TRUE;
+}
+
+gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error)
+{
+    SourceContext with_previous = *context;
+    SluiceDigest previous;
+    GError *problem = NULL;
+    *new_ref = NULL;
+    if (!source->kind->has_ref || source->kind->track == NULL) {
+        return TRUE;
+    }
+    if (source->kind->tracks_previous) {
+        if (!stage_previous(source, context, &previous, error)) {
+            return FALSE;
+        }
+        with_previous.previous = &previous;
+    }
+    *new_ref = source->kind->track(source, &with_previous, &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, problem);
+        return named(source, FALSE, error);
+    }
+    return TRUE;
+}
+
+GBytes *source_read_previous(const SourceContext *context, const char *path, gsize limit, GError **error)
+{
+    GError *problem = NULL;
+    SluiceEntry entry;
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(context->store, context->previous, error);
+    if (tree == NULL) {
+        return NULL;
+    }
+    if (!sluice_tree_lookup_follow(tree, path, &entry, &problem)) {
+        if (!g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+        }
+        g_clear_error(&problem);
+        return NULL;
+    }
+    if (entry.type != SLUICE_ENTRY_FILE) {
+        return NULL;
+    }
+    if ((guint64)entry.digest.size > limit) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "'%s' has more than %" G_GSIZE_FORMAT " bytes", path, limit);
+        return NULL;
+    }
+    return sluice_store_read(context->store, &entry.digest, error);
+}
+
+char *source_check_out_previous(const SourceContext *context, GError **error)
+{
+    g_autofree char *work = sluice_store_make_work_dir(context->store, "track", error);
+    if (work != NULL &&
+        !sluice_store_checkout(context->store, context->previous, AT_FDCWD, work, SLUICE_CHECKOUT_COPY, error)) {
+        sluice_remove_tree(work, NULL);
+        return NULL;
+    }
+    return g_steal_pointer(&work);
 }

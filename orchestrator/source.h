@@ -22,6 +22,8 @@ typedef struct {
     GCancellable *cancellable; /* or NULL */
     unsigned fetchers;         /* parallel downloads */
     unsigned retries;
+    /* Set for the track of a kind with `tracks_previous`: what the earlier sources stage, at the place where this one does. */
+    const SluiceDigest *previous;
 } SourceContext;
 
 typedef struct {
@@ -42,7 +44,7 @@ typedef struct {
     gboolean (*is_resolved)(const Source *source);
     /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there. */
     Json *(*unique_key)(Source *source, Arena *arena, GError **error);
-    /* Finds the newest ref; a node in the project's arena. NULL with error. */
+    /* Finds the newest ref; a node in the project's arena.  NULL without error: the source says that there is nothing to track. */
     Node *(*track)(Source *source, const SourceContext *context, GError **error);
     /* Cheap test that fetch has nothing to do. */
     gboolean (*is_cached)(Source *source, SluiceStore *store);
@@ -83,8 +85,17 @@ int source_open_project_path(const Source *source, const char *path, const Prove
 gboolean source_is_resolved(const Source *source);
 /* For load_ref of kinds whose ref is one string; NULL without a ref. */
 gboolean source_ref_text(const Source *source, const Node *ref, const char **text, GError **error);
+/* The canonical text of the unique key; sets source->key. */
+gboolean source_write_key(Source *source, GString *text, GError **error);
 gboolean source_is_cached(Source *source, SluiceStore *store);
+/* *new_ref is NULL if there is nothing to track. */
 gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error);
 gboolean source_fetch(Source *source, const SourceContext *context, GError **error);
+/* Takes a ref that was tracked as the source's own, without storing it anywhere: for what is tracked after it. */
+gboolean source_take_ref(Source *source, Node *ref, GError **error);
+/* For track: a file of context->previous, links followed; NULL without error if there is none.  `limit` in bytes. */
+GBytes *source_read_previous(const SourceContext *context, const char *path, gsize limit, GError **error);
+/* For track: all of context->previous in a scratch directory; remove it with sluice_remove_tree, then free. */
+char *source_check_out_previous(const SourceContext *context, GError **error);
 /* All sources of the element, in order, as one tree; cached under the sources' keys. */
 gboolean sources_stage(Element *element, const SourceContext *context, SluiceDigest *root, GError **error);
