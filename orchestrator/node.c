@@ -544,6 +544,27 @@ gboolean node_get_int(const Node *mapping, const char *key, gint64 *out, GError 
     return TRUE;
 }
 
+gboolean node_get_choice(const Node *mapping, const char *key, const char *const *choices, guint *out, GError **error)
+{
+    const char *text = NULL;
+    if (!node_get_string(mapping, key, &text, error) || text == NULL) {
+        return text == NULL && node_find(mapping, key) == NULL;
+    }
+    for (guint i = 0; choices[i] != NULL; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            *out = i;
+            return TRUE;
+        }
+    }
+    g_autofree char *valid = g_strjoinv(", ", (char **)choices);
+    error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node_find(mapping, key)),
+              "Value of '%s' should be one of '%s'", key, valid);
+    if (error != NULL) {
+        error_suggest(*error, text, choices, g_strv_length((char **)choices));
+    }
+    return FALSE;
+}
+
 gboolean node_get_mapping(const Node *mapping, const char *key, Node **out, GError **error)
 {
     return get_typed(mapping, key, NODE_MAPPING, out, error);

@@ -48,6 +48,8 @@ gboolean node_get_string(const Node *mapping, const char *key, const char **out,
 gboolean node_need_string(const Node *mapping, const char *key, const char **out, GError **error);
 gboolean node_get_bool(const Node *mapping, const char *key, gboolean *out, GError **error);
 gboolean node_get_int(const Node *mapping, const char *key, gint64 *out, GError **error);
+/* A string that must be one of `choices` (NULL-terminated); *out is its index. */
+gboolean node_get_choice(const Node *mapping, const char *key, const char *const *choices, guint *out, GError **error);
 gboolean node_get_mapping(const Node *mapping, const char *key, Node **out, GError **error);
 gboolean node_get_sequence(const Node *mapping, const char *key, Node **out, GError **error);
 /* A sequence of strings as a NULL-terminated array in the arena. */
