@@ -3,6 +3,7 @@
  * are this with other defaults.
  */
 #include "element-private.h"
+#include "layout.h"
 
 #include <string.h>
 
@@ -39,42 +40,6 @@ gboolean build_element_configure_dependencies(Element *element, GError **error)
     return TRUE;
 }
 
-/* Adds `path` to the list under `key`. */
-static void add_path(Arena *arena, Json *map, GHashTable *lists, const char *key, const char *path)
-{
-    Json *list = g_hash_table_lookup(lists, key);
-    if (list == NULL) {
-        list = json_array(arena);
-        g_hash_table_insert(lists, (gpointer)key, list);
-        json_set(map, key, list);
-    }
-    json_append(list, json_string(arena, path));
-}
-
-Json *dependency_layout_key(const Element *element, Arena *arena, const char *config_key, const char *fallback,
-                            gboolean *special)
-{
-    Json *map = json_object(arena);
-    g_autoptr(GHashTable) lists = g_hash_table_new(g_str_hash, g_str_equal);
-    *special = FALSE;
-    for (gsize i = 0; i < element->n_dependencies; i++) {
-        const Dependency *dependency = &element->dependencies[i];
-        if ((dependency->types & DEP_BUILD) == 0) {
-            continue;
-        }
-        for (gsize j = 0; j < MAX(dependency->n_configs, 1); j++) {
-            const Node *config = j < dependency->n_configs ? dependency->configs[j] : NULL;
-            const Node *value = config != NULL ? node_find(config, config_key) : NULL;
-            const char *key = value != NULL ? node_text(value) : fallback;
-            if (key != NULL) {
-                add_path(arena, map, lists, key, dependency->path);
-                *special |= fallback == NULL || strcmp(key, fallback) != 0;
-            }
-        }
-    }
-    return map;
-}
-
 Json *build_element_unique_key(Element *element, Arena *arena)
 {
     Json *key = json_object(arena);
@@ -90,14 +55,15 @@ Json *build_element_unique_key(Element *element, Arena *arena)
     if (notparallel != NULL && *notparallel != '\0') {
         json_set(key, "notparallel", json_bool(arena, TRUE));
     }
-    gboolean special = FALSE;
-    Json *layout = dependency_layout_key(element, arena, "location", "/", &special);
-    if (special) {
-        json_set(key, "layout", layout);
+    Layout layout = {.arena = arena}, digests = {.arena = arena};
+    layout_add_dependencies(&layout, element, "location", "/");
+    layout_add_dependencies(&digests, element, "digest-environment", NULL);
+    if (layout_is_special(&layout, "/")) {
+        json_set(key, "layout", layout_key(&layout, arena));
     }
-    Json *digests = dependency_layout_key(element, arena, "digest-environment", NULL, &special);
-    if (special) {
-        json_set(key, "digest-enviornment", digests); /* sic: the misspelt word is in every key that has it */
+    if (digests.count > 0) {
+        json_set(key, "digest-enviornment",
+                 layout_key(&digests, arena)); /* sic: the misspelt word is in every key that has it */
     }
     return key;
 }

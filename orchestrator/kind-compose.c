@@ -29,7 +29,7 @@ static int compare_nodes(const void *a, const void *b)
     return strcmp(node_text(*(const Node *const *)a), node_text(*(const Node *const *)b));
 }
 
-Json *sorted_strings_key(Arena *arena, const Node *list)
+static Json *sorted_key(Arena *arena, const Node *list, gboolean unique)
 {
     gsize count = node_size(list);
     g_autofree const Node **items = g_new(const Node *, count + 1);
@@ -39,9 +39,21 @@ Json *sorted_strings_key(Arena *arena, const Node *list)
     qsort(items, count, sizeof *items, compare_nodes);
     Json *array = json_array(arena);
     for (gsize i = 0; i < count; i++) {
-        json_append(array, json_string(arena, node_text(items[i])));
+        if (!unique || i == 0 || strcmp(node_text(items[i - 1]), node_text(items[i])) != 0) {
+            json_append(array, json_string(arena, node_text(items[i])));
+        }
     }
     return array;
+}
+
+Json *sorted_strings_key(Arena *arena, const Node *list)
+{
+    return sorted_key(arena, list, FALSE);
+}
+
+Json *sorted_set_key(Arena *arena, const Node *list)
+{
+    return sorted_key(arena, list, TRUE);
 }
 
 static Json *unique_key(Element *element, Arena *arena)

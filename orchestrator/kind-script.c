@@ -2,20 +2,61 @@
  * kind-script.c - commands over staged artifacts, without sources.
  */
 #include "element-private.h"
+#include "kind-script.h"
+
+static const char *variable_or_root(const Element *element, const char *name)
+{
+    const char *value = element_variable(element, name);
+    return value != NULL && *value != '\0' ? value : "/";
+}
+
+ScriptElement *script_element_new(Element *element)
+{
+    Arena *arena = session_arena(element->project->session);
+    ScriptElement *script = arena_new_of(arena, ScriptElement);
+    script->cwd = variable_or_root(element, "cwd");
+    script->install_root = variable_or_root(element, "install-root");
+    script->commands = node_new_mapping(arena, NULL);
+    script->layout.arena = arena;
+    element->data = script;
+    return script;
+}
+
+void script_element_add_group(Element *element, const char *name, Node *commands)
+{
+    const ScriptElement *script = element->data;
+    node_set(session_arena(element->project->session), script->commands, name, commands);
+}
+
+Json *script_element_unique_key(Element *element, Arena *arena)
+{
+    const ScriptElement *script = element->data;
+    Json *key = json_object(arena);
+    json_set(key, "commands", json_from_node(arena, script->commands));
+    json_set(key, "cwd", json_string(arena, script->cwd));
+    json_set(key, "install-root", json_string(arena, script->install_root));
+    json_set(key, "layout", layout_key(&script->layout, arena));
+    json_set(key, "root-read-only", json_bool(arena, script->root_read_only));
+    return key;
+}
 
 static gboolean configure(Element *element, GError **error)
 {
     static const char *const keys[] = {"commands", "root-read-only", NULL};
     const char *const *commands = NULL;
-    gboolean read_only = FALSE;
-    return node_check_keys(element->config, keys, error) &&
-           node_get_strings(element->config, "commands", session_arena(element->project->session), &commands, error) &&
-           node_get_bool(element->config, "root-read-only", &read_only, error);
+    ScriptElement *script = script_element_new(element);
+    if (!node_check_keys(element->config, keys, error) || !node_need(element->config, "commands", error) ||
+        !node_get_strings(element->config, "commands", script->layout.arena, &commands, error)) {
+        return FALSE;
+    }
+    script_element_add_group(element, "commands", node_find(element->config, "commands"));
+    return node_get_bool(element->config, "root-read-only", &script->root_read_only, error);
 }
 
 static gboolean configure_dependencies(Element *element, GError **error)
 {
     static const char *const keys[] = {"location", NULL};
+    ScriptElement *script = element->data;
     for (gsize i = 0; i < element->n_dependencies; i++) {
         const Dependency *dependency = &element->dependencies[i];
         for (gsize j = 0; j < dependency->n_configs; j++) {
@@ -26,28 +67,8 @@ static gboolean configure_dependencies(Element *element, GError **error)
             }
         }
     }
+    layout_add_dependencies(&script->layout, element, "location", "/");
     return TRUE;
-}
-
-static Json *variable_or_root(const Element *element, Arena *arena, const char *name)
-{
-    const char *value = element_variable(element, name);
-    return json_string(arena, value != NULL && *value != '\0' ? value : "/");
-}
-
-static Json *unique_key(Element *element, Arena *arena)
-{
-    Json *key = json_object(arena), *groups = json_object(arena);
-    const Node *commands = node_find(element->config, "commands");
-    gboolean read_only = FALSE, special = FALSE;
-    node_get_bool(element->config, "root-read-only", &read_only, NULL);
-    json_set(groups, "commands", commands != NULL ? json_from_node(arena, commands) : json_array(arena));
-    json_set(key, "commands", groups);
-    json_set(key, "cwd", variable_or_root(element, arena, "cwd"));
-    json_set(key, "install-root", variable_or_root(element, arena, "install-root"));
-    json_set(key, "layout", dependency_layout_key(element, arena, "location", "/", &special));
-    json_set(key, "root-read-only", json_bool(arena, read_only));
-    return key;
 }
 
 const ElementKind element_kind_script = {
@@ -57,10 +78,9 @@ const ElementKind element_kind_script = {
                 "config:\n"
                 "  root-read-only: False\n"
                 "  commands: []\n",
-    .flags =
-        KIND_RUNS_COMMANDS | KIND_STRICT_REBUILD | KIND_FORBID_RUNTIME_DEPS | KIND_FORBID_SOURCES | KIND_DEP_CONFIG,
+    .flags = KIND_SCRIPT_ELEMENT_FLAGS,
     .configure = configure,
     .configure_dependencies = configure_dependencies,
-    .unique_key = unique_key,
+    .unique_key = script_element_unique_key,
     .assemble = kind_script_assemble,
 };

@@ -51,9 +51,7 @@ gboolean kind_filter_assemble(Element *element, Build *build, SluiceDigest *file
 gboolean kind_script_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
 
 /* Parts of unique keys. */
-/* The paths of build dependencies, as written, by what their config has under `config_key`; without it, under `fallback` (NULL: left out).
- * *special: some key is not the fallback. */
-Json *dependency_layout_key(const Element *element, Arena *arena, const char *config_key, const char *fallback,
-                            gboolean *special);
 /* A list of strings in code point order; `list` may be NULL. */
 Json *sorted_strings_key(Arena *arena, const Node *list);
+/* The same, each once. */
+Json *sorted_set_key(Arena *arena, const Node *list);

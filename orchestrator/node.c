@@ -510,14 +510,19 @@ gboolean node_get_string(const Node *mapping, const char *key, const char **out,
     return TRUE;
 }
 
-gboolean node_need_string(const Node *mapping, const char *key, const char **out, GError **error)
+gboolean node_need(const Node *mapping, const char *key, GError **error)
 {
     if (node_find(mapping, key) == NULL) {
         error_set(error, ERROR_LOAD, "INVALID_DATA", &mapping->where, "Dictionary did not contain expected key '%s'",
                   key);
         return FALSE;
     }
-    return node_get_string(mapping, key, out, error);
+    return TRUE;
+}
+
+gboolean node_need_string(const Node *mapping, const char *key, const char **out, GError **error)
+{
+    return node_need(mapping, key, error) && node_get_string(mapping, key, out, error);
 }
 
 gboolean node_get_bool(const Node *mapping, const char *key, gboolean *out, GError **error)

@@ -44,6 +44,7 @@ Node *node_find(const Node *mapping, const char *key); /* NULL if absent */
 
 /* Typed access to a mapping; a wrong type is LOAD/INVALID_DATA with the place.  An absent key leaves *out alone and succeeds, so
  * callers set their default first; the _need forms fail on absence. */
+gboolean node_need(const Node *mapping, const char *key, GError **error);
 gboolean node_get_string(const Node *mapping, const char *key, const char **out, GError **error);
 gboolean node_need_string(const Node *mapping, const char *key, const char **out, GError **error);
 gboolean node_get_bool(const Node *mapping, const char *key, gboolean *out, GError **error);
