@@ -128,6 +128,14 @@ static const OptionSpec serve_options[] = {
     END_OPTIONS,
 };
 
+static const OptionSpec init_options[] = {
+    {"project-name", 0, OPTION_STRING, FALSE, "NAME", "The project's name; without it, questions are asked"},
+    {"min-version", 0, OPTION_STRING, FALSE, "VERSION", "The format version that the project needs (default: 2.8)"},
+    {"element-path", 0, OPTION_STRING, FALSE, "PATH", "Where its elements are (default: elements)"},
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Over an existing project.conf"},
+    END_OPTIONS,
+};
+
 static const OptionSpec no_options[] = {END_OPTIONS};
 
 #define ANY G_MAXUINT
@@ -156,6 +164,7 @@ const Command commands[] = {
      cmd_cache_gc},
     {"cache info", "", WORDS_NONE, 0, FALSE, "Show what the cache holds", NULL, cache_info_options, cmd_cache_info},
     {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
+    {"init", "[TARGET_DIRECTORY]", WORDS_FILES, 1, FALSE, "Make a new project", NULL, init_options, cmd_init},
     {"serve", "", WORDS_NONE, 0, FALSE, "Offer the cache to Remote Execution API clients",
      "Serves Capabilities, CAS, ByteStream and ActionCache until SIGINT or SIGTERM.  Prints \"Listening on ADDRESS\" "
      "for each\n"

@@ -2,6 +2,7 @@
  * project.c - sessions, and the loading of project.conf.
  */
 #include "element-private.h"
+#include "format-version.h"
 #include "include.h"
 #include "kind-junction.h"
 #include "node-private.h"
@@ -14,9 +15,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The format version that this program understands: BuildStream's. */
-#define FORMAT_MAJOR 2
-#define FORMAT_MINOR 8
 /* More jobs hardly ever help one build. */
 #define AUTOMATIC_MAX_JOBS 8
 
@@ -52,21 +50,6 @@ static const char *const toplevel_keys[] = {"min-version",
 
 /* ---- Checks of project.conf ---- */
 
-static gboolean parse_version(const char *text, gint64 *major, gint64 *minor)
-{
-    g_auto(GStrv) parts = g_strsplit(text, ".", -1);
-    char *end = NULL;
-    if (parts[0] == NULL || parts[1] == NULL || !g_ascii_isdigit(*parts[0]) || !g_ascii_isdigit(*parts[1])) {
-        return FALSE;
-    }
-    *major = g_ascii_strtoll(parts[0], &end, 10);
-    if (*end != '\0') {
-        return FALSE;
-    }
-    *minor = g_ascii_strtoll(parts[1], &end, 10);
-    return *end == '\0';
-}
-
 static gboolean with_detail(GError **error, char *detail)
 {
     if (error != NULL) {
@@ -87,7 +70,7 @@ static gboolean check_version(const Node *conf, GError **error)
                            g_strdup("If you are trying to use a BuildStream 1 project, please install BuildStream "
                                     "1 to use this project."));
     }
-    if (!parse_version(node_text(node), &major, &minor)) {
+    if (!format_version_parse(node_text(node), &major, &minor)) {
         error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node), "Malformed version string: %s", node_text(node));
         return with_detail(error, g_strdup("The min-version must be specified as MAJOR.MINOR with numeric major and "
                                            "minor minimum required version numbers"));

@@ -53,6 +53,20 @@ static int ask(const char *question, const Choice *choices)
     }
 }
 
+char *prompt_text(const char *question, const char *fallback)
+{
+    char line[128];
+    do {
+        if (fallback)
+            g_printerr("%s [%s]: ", question, fallback);
+        else
+            g_printerr("%s: ", question);
+        if (!read_line(line, sizeof line))
+            return NULL;
+    } while (!*line && !fallback);
+    return g_strdup(*line ? line : fallback);
+}
+
 PromptAnswer prompt_after_interrupt(void)
 {
     static const Choice choices[] = {
