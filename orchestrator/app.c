@@ -1,6 +1,7 @@
 /* app.c - one invocation of the program */
 #include "app.h"
 #include "complete.h"
+#include "junction-stage.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -110,12 +111,16 @@ static Session *load_session(App *app, GError **error)
         .options = arguments_list(app->arguments, "option"),
         .max_jobs = app->max_jobs,
         .strict = app->strict,
+        .unknown_kinds = app->unknown_kinds,
         .default_mirror = arguments_get(app->arguments, "default-mirror"),
         .user_config = app->config->root,
         .events = &app->sink,
         .store = app->store,
     };
-    return session_load(&options, error);
+    Session *session = session_load(&options, error);
+    if (session)
+        session_set_subproject_func(session, junction_stage, app);
+    return session;
 }
 
 /* `projects: NAME: strict:` of the user configuration, unless the command line says; the name is known only now. */

@@ -27,6 +27,7 @@ struct App {
     guint error_lines;
     OnError on_error;
     gboolean on_error_given, strict, interactive, colors;
+    gboolean unknown_kinds; /* elements of kinds that are not implemented may be loaded */
     SluiceStagingMode staging_mode;
     StatusLine *status;
     Log *log;

@@ -98,6 +98,7 @@ static gboolean add_elements(App *app, GPtrArray *words, DepsSelection deps, GPt
         for (guint j = 0; is_glob(words->pdata[i]) && j < reached->len; j++)
             if (matches_element(words->pdata[i], reached->pdata[j]))
                 g_ptr_array_add(targets, reached->pdata[j]);
+    pipeline_drop_junctions(targets);
     g_autoptr(GPtrArray) elements = pipeline_select(targets, deps);
     for (guint i = 0; i < elements->len; i++) {
         Element *element = elements->pdata[i];

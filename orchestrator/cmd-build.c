@@ -346,6 +346,12 @@ int cmd_build(App *app, GError **error)
     Activity session = app_begin(app, NULL, "Build");
     g_autoptr(GPtrArray) targets = NULL;
     g_autoptr(GPtrArray) wanted = app_load_selection(app, app->config->dependencies, &targets, error);
+    guint named;
+    arguments_words(app->arguments, &named);
+    if (wanted && named == 0) {
+        pipeline_drop_junctions(targets);
+        pipeline_drop_junctions(wanted);
+    }
     gboolean success = wanted && build_elements(app, &session, targets, wanted, error);
     app_finish(&session, success);
     return success ? 0 : EXIT_REPORT;

@@ -33,6 +33,7 @@ int cmd_show(App *app, GError **error)
     const char *format = arguments_get(app->arguments, "format");
     if (!format)
         format = app->config->element_format;
+    app->unknown_kinds = TRUE;
     g_autoptr(GPtrArray) elements = app_load_selection(app, "all", NULL, error);
     if (!elements)
         return EXIT_REPORT;

@@ -14,50 +14,44 @@ static Node *parse_builtin(Session *session, const ElementKind *kind, GError **e
     return node_parse(session->arena, file, file->text, strlen(file->text), error);
 }
 
-/* A local plugin's YAML takes the place of our defaults for that kind. */
-static Node *read_defaults(Project *project, const ElementKind *kind, GError **error)
+/* The YAML of a declared plugin takes the place of our defaults for that kind. */
+static Node *read_defaults(Project *project, const ElementKind *kind, const PluginPlace *place, GError **error)
 {
-    const char *path = g_hash_table_lookup(project->plugins, kind->name);
-    if (path != NULL && *path != '\0') {
-        g_autofree char *file = g_strdup_printf("%s/%s.yaml", path, kind->name);
-        g_autofree char *shown = g_strdup_printf("%s.yaml", kind->name);
-        GError *problem = NULL;
-        Node *node = project_read_yaml(project, file, shown, &problem);
-        if (node != NULL) {
-            return node;
-        }
-        if (g_strcmp0(error_get_reason(problem), "MISSING_FILE") != 0) {
-            g_propagate_error(error, problem);
-            return NULL;
-        }
-        g_error_free(problem);
+    GError *problem = NULL;
+    Node *node = plugin_read_defaults(project, place, &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, problem);
+        return NULL;
     }
-    return parse_builtin(project->session, kind, error);
+    return node != NULL ? node : parse_builtin(project->session, kind, error);
 }
 
-static const ElementKind *find_kind(const Project *project, const char *name, const Provenance *where, GError **error)
+static gboolean accept_anything(Element *element, GError **error)
+{
+    return TRUE;
+}
+
+static const ElementKind *find_kind(Project *project, const char *name, const PluginPlace *place,
+                                    const Provenance *where, GError **error)
 {
     const ElementKind *kind = element_kind_find(name);
-    if (kind != NULL) {
-        return kind;
-    }
-    const char *path = g_hash_table_lookup(project->plugins, name);
-    error_set(error, ERROR_PLUGIN, "plugin-not-found", where, "No element plugin registered for kind '%s'", name);
-    if (error != NULL && path != NULL) {
-        g_autofree char *detail = g_strdup_printf(
-            "The project declares the plugin%s%s, but plugins written in Python cannot be run here, and "
-            "this kind is not built in.",
-            *path != '\0' ? " in its directory " : "", path);
-        error_set_detail(*error, detail);
-    }
-    if (error != NULL) {
+    GError *problem = NULL;
+    if (kind == NULL) {
         g_autoptr(GPtrArray) names = g_ptr_array_new();
         for (gsize i = 0; element_kinds[i] != NULL; i++) {
             g_ptr_array_add(names, (gpointer)element_kinds[i]->name);
         }
-        error_suggest(*error, name, (const char *const *)names->pdata, names->len);
+        g_ptr_array_add(names, NULL);
+        plugin_not_found(place, PLUGIN_ELEMENT, name, where, (const char *const *)names->pdata, &problem);
     }
-    return NULL;
+    if (kind == NULL && session_allow_unknown(project->session, place, PLUGIN_ELEMENT, name, problem, error)) {
+        ElementKind *unknown = arena_new_of(project->session->arena, ElementKind);
+        unknown->name = arena_intern(project->session->arena, name, strlen(name));
+        unknown->flags = KIND_UNKNOWN | KIND_RUNS_COMMANDS | KIND_DEP_CONFIG;
+        unknown->configure = accept_anything;
+        kind = unknown;
+    }
+    return kind;
 }
 
 /* A section of the defaults, or an empty mapping. */
@@ -193,8 +187,9 @@ KindDefaults *kind_defaults_get(Project *project, ProjectConfig *config, const c
         return result;
     }
     Arena *arena = project->session->arena;
-    const ElementKind *kind = find_kind(project, name, where, error);
-    Node *own = kind != NULL ? read_defaults(project, kind, error) : NULL;
+    const PluginPlace *place = plugin_locate(project, PLUGIN_ELEMENT, name, error);
+    const ElementKind *kind = place != NULL ? find_kind(project, name, place, where, error) : NULL;
+    Node *own = kind != NULL ? read_defaults(project, kind, place, error) : NULL;
     Node *override = NULL;
     if (own == NULL ||
         (config->element_overrides != NULL && !node_get_mapping(config->element_overrides, name, &override, error))) {

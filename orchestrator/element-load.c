@@ -336,11 +336,8 @@ static Project *overriding_project(Project *project, const char *name, gboolean 
     return target;
 }
 
-/* Where the files of a junction are: a local directory as it is, or what the session's owner staged. */
-static char *junction_directory(ElementData *data, const Provenance *where, GError **error)
+static gboolean check_junction_refs(const Element *element, const Provenance *where, GError **error)
 {
-    Element *element = &data->element;
-    Session *session = element->project->session;
     for (gsize i = 0; i < element->n_sources; i++) {
         if (!source_is_resolved(element->sources[i])) {
             error_set(error, ERROR_LOAD, "SUBPROJECT_INCONSISTENT", where, "Subproject has no ref for junction: %s",
@@ -350,8 +347,19 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
                     g_strdup_printf("Try tracking the junction element with `bst source track %s`", element->full_name);
                 error_set_detail(*error, detail);
             }
-            return NULL;
+            return FALSE;
         }
+    }
+    return TRUE;
+}
+
+/* Where the files of a junction are: a local directory as it is, or what the session's owner staged. */
+static char *junction_directory(ElementData *data, const Provenance *where, GError **error)
+{
+    Element *element = &data->element;
+    Session *session = element->project->session;
+    if (!check_junction_refs(element, where, error)) {
+        return NULL;
     }
     const Source *only = element->n_sources == 1 ? element->sources[0] : NULL;
     if (only != NULL && strcmp(only->kind->name, "local") == 0) {
@@ -364,6 +372,9 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
     if (session->stage_subproject == NULL) {
         error_set(error, ERROR_LOAD, "SUBPROJECT_INCONSISTENT", where,
                   "The sources of junction '%s' are not there, and this command does not fetch them", element->name);
+        return NULL;
+    }
+    if (!elements_compute_keys(session, &element, 1, error)) {
         return NULL;
     }
     return session->stage_subproject(element, session->stage_subproject_data, error);

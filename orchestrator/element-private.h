@@ -23,6 +23,7 @@ struct ElementData {
     gboolean first_pass;                          /* junction or link */
     guint mark, slot;                             /* the element that has it as a dependency, and where */
     guint order;                                  /* post-order number while dependencies are sorted */
+    const char *build_root;                       /* of a junction, whose other variables are not resolved; or NULL */
     const char *key_name;                         /* canonical JSON: the start of its entry in keys of others */
     struct {
         struct SplitDomain *domains; /* compiled on first use */

@@ -67,6 +67,9 @@ static gboolean resolve_variables(Resolver *resolver, GError **error)
     }
     if (!resolver->data->first_pass) {
         resolver->element->variables = variable_scope_resolve_all(resolver->scope, error);
+    } else if (strcmp(resolver->element->kind_name, "junction") == 0) {
+        gboolean found = FALSE;
+        resolver->data->build_root = variable_scope_get(resolver->scope, "build-root", &found, NULL);
     }
     return resolver->data->first_pass || resolver->element->variables != NULL;
 }

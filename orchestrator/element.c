@@ -114,7 +114,7 @@ static gboolean resolve_all(Session *session, Element *target, GError **error)
     return TRUE;
 }
 
-static GPtrArray *load_targets(Session *session, const char *const *names, gboolean skip_junctions, GError **error)
+static GPtrArray *load_targets(Session *session, const char *const *names, GError **error)
 {
     g_autoptr(GPtrArray) targets = g_ptr_array_new();
     for (const char *const *name = names; *name != NULL; name++) {
@@ -129,18 +129,33 @@ static GPtrArray *load_targets(Session *session, const char *const *names, gbool
         if (data == NULL) {
             return NULL;
         }
-        if (!skip_junctions || strcmp(data->element.kind_name, "junction") != 0) {
-            g_ptr_array_add(targets, &data->element);
-        }
+        g_ptr_array_add(targets, &data->element);
     }
     return g_steal_pointer(&targets);
 }
 
+/* One warning for all kinds that are not implemented. */
+static void warn_of_unknown(Session *session)
+{
+    const EventSink *sink = session->options.events;
+    if (session->unknown->len == 0 || sink == NULL || sink->func == NULL) {
+        return;
+    }
+    g_ptr_array_add(session->unknown, NULL);
+    g_autofree char *detail = g_strjoinv("\n", (char **)session->unknown->pdata);
+    const Event event = {.type = EVENT_WARNING,
+                         .message = "Some kinds are not implemented: the keys of their elements are not known, nor are "
+                                    "those of elements that depend on them",
+                         .detail = detail,
+                         .elapsed_us = -1};
+    sink->func(&event, sink->data);
+    g_ptr_array_set_size(session->unknown, 0);
+}
+
 GPtrArray *session_load_elements(Session *session, const char *const *names, GError **error)
 {
-    gboolean by_default = names == NULL || *names == NULL;
     g_autoptr(GPtrArray) defaults = NULL;
-    if (by_default) {
+    if (names == NULL || *names == NULL) {
         defaults = default_names(session);
         g_ptr_array_add(defaults, NULL);
         names = (const char *const *)defaults->pdata;
@@ -148,10 +163,9 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
     if (!project_ensure_fully_loaded(session->toplevel, error)) {
         return NULL;
     }
-    g_autoptr(GPtrArray) targets = load_targets(session, names, by_default, error);
+    g_autoptr(GPtrArray) targets = load_targets(session, names, error);
     Element *const *elements = targets != NULL ? (Element *const *)targets->pdata : NULL;
-    if (targets == NULL || !elements_check_cycles(elements, targets->len, error) ||
-        !projects_check_conflicts(session, error)) {
+    if (targets == NULL || !elements_check_cycles(elements, targets->len, error)) {
         return NULL;
     }
     guint known = session->elements->len;
@@ -161,8 +175,11 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
             return NULL;
         }
     }
+    warn_of_unknown(session);
     Element *const *added = (Element *const *)session->elements->pdata + known;
-    if (!elements_compute_keys(session, added, session->elements->len - known, error)) {
+    /* Plugins come from subprojects, too, which are loaded only now. */
+    if (!projects_check_conflicts(session, error) ||
+        !elements_compute_keys(session, added, session->elements->len - known, error)) {
         return NULL;
     }
     return g_steal_pointer(&targets);

@@ -139,7 +139,7 @@ static gboolean write_sources(const Element *element, GString *out, gboolean *re
     for (gsize i = 0; i < element->n_sources; i++) {
         Source *source = element->sources[i];
         source->key[0] = '\0';
-        *resolved &= source_is_resolved(source);
+        *resolved &= source->kind->unique_key != NULL && source_is_resolved(source);
         if (!*resolved) {
             continue;
         }
@@ -169,7 +169,8 @@ static gboolean write_tail(Keys *keys, Element *element, gboolean *resolved, GEr
     GString *out = keys->tail;
     Session *session = keys->session;
     Arena *arena = arena_new();
-    const char *build_root = element_variable(element, "build-root");
+    const char *build_root =
+        element->variables != NULL ? element_variable(element, "build-root") : element_data(element)->build_root;
     g_string_truncate(out, 0);
     g_string_append(out, ",\"element-base-key\":{\"build-root\":");
     if (build_root != NULL) {
@@ -278,8 +279,7 @@ static gboolean compute(Keys *keys, Element *element, GError **error)
 {
     gboolean resolved = TRUE;
     element->weak_key[0] = element->strict_key[0] = '\0';
-    /* Junctions have keys only where somebody stages them; links have none. */
-    if (element->variables == NULL) {
+    if (strcmp(element->kind_name, "link") == 0 || element->kind->unique_key == NULL) {
         return TRUE;
     }
     if (!write_tail(keys, element, &resolved, error)) {

@@ -18,7 +18,8 @@ typedef enum {
     KIND_DEP_CONFIG = 1 << 5,    /* accepts `config` on dependencies */
     KIND_NO_ARTIFACT = 1 << 6,   /* stack: nothing of its own */
     KIND_NOT_BUILDABLE = 1 << 7, /* junction, link */
-    KIND_BUILD_ELEMENT = 1 << 8  /* commands in configure/build/install/strip-commands */
+    KIND_BUILD_ELEMENT = 1 << 8, /* commands in configure/build/install/strip-commands */
+    KIND_UNKNOWN = 1 << 15       /* declared and not implemented: nothing is known of it, its key least of all */
 } KindFlags;
 
 struct ElementKind {
@@ -30,6 +31,7 @@ struct ElementKind {
     gboolean (*configure)(Element *element, GError **error);
     /* After dependencies are resolved and sorted: checks counts and dependency configs.  May be NULL. */
     gboolean (*configure_dependencies)(Element *element, GError **error);
+    /* NULL only with KIND_UNKNOWN. */
     Json *(*unique_key)(Element *element, Arena *arena);
     /* Makes the artifact's files (job process).  NULL for kinds that make none. */
     gboolean (*assemble)(Element *element, Build *build, SluiceDigest *files, GError **error);

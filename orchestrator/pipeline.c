@@ -59,6 +59,17 @@ void pipeline_sort_by_name(GPtrArray *elements)
     g_ptr_array_sort(elements, compare_names);
 }
 
+void pipeline_drop_junctions(GPtrArray *elements)
+{
+    guint kept = 0;
+    for (guint i = 0; i < elements->len; i++) {
+        const Element *element = elements->pdata[i];
+        if (strcmp(element->kind_name, "junction") != 0)
+            elements->pdata[kept++] = elements->pdata[i];
+    }
+    g_ptr_array_set_size(elements, kept);
+}
+
 /* ---- States --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -221,8 +232,10 @@ ElementState states_get(States *states, Element *element)
 {
     if (strcmp(element->kind_name, "junction") == 0)
         return STATE_JUNCTION;
-    if (!element_has_refs(element) || !element->strict_key[0])
+    if (!element_has_refs(element))
         return STATE_NO_REFERENCE;
+    if (!element->strict_key[0])
+        return STATE_WAITING; /* for a dependency's ref; or for ever, if a kind is not implemented */
     const Artifact *artifact = states_artifact(states, element);
     if (artifact)
         return artifact->success ? STATE_CACHED : STATE_FAILED;

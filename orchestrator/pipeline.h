@@ -17,6 +17,8 @@ GPtrArray *pipeline_select(GPtrArray *targets, DepsSelection deps);
  * pipeline's project. Gives a new array. */
 GPtrArray *pipeline_except(GPtrArray *elements, GPtrArray *targets, GPtrArray *excepted);
 void pipeline_sort_by_name(GPtrArray *elements);
+/* Junctions cannot be built: they are no targets where nobody names them. */
+void pipeline_drop_junctions(GPtrArray *elements);
 
 typedef enum {
     STATE_NO_REFERENCE,

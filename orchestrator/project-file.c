@@ -1,6 +1,7 @@
 /*
  * project-file.c - reading a project's files: always below its directory, whatever `..` or symbolic links say.
  */
+#include "directory-digest.h"
 #include "node-private.h"
 #include "project-private.h"
 
@@ -43,8 +44,10 @@ static gboolean read_all(int fd, gsize size, char **text, gsize *length)
     return TRUE;
 }
 
+/* `project` is NULL for absolute paths. */
 static gboolean fail(const Project *project, const char *path, int code, GError **error)
 {
+    const char *directory = project != NULL ? project->directory : "", *slash = project != NULL ? "/" : "";
     static const struct {
         int code;
         const char *reason, *before, *after;
@@ -57,12 +60,12 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
     };
     for (gsize i = 0; i < G_N_ELEMENTS(causes); i++) {
         if (causes[i].code == code) {
-            error_set(error, ERROR_LOAD, causes[i].reason, NULL, "%s%s/%s%s", causes[i].before, project->directory,
-                      path, causes[i].after);
+            error_set(error, ERROR_LOAD, causes[i].reason, NULL, "%s%s%s%s%s", causes[i].before, directory, slash, path,
+                      causes[i].after);
             return FALSE;
         }
     }
-    error_set(error, ERROR_LOAD, "MISSING_FILE", NULL, "Could not read %s/%s: %s", project->directory, path,
+    error_set(error, ERROR_LOAD, "MISSING_FILE", NULL, "Could not read %s%s%s: %s", directory, slash, path,
               g_strerror(code));
     return FALSE;
 }
@@ -70,7 +73,8 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
 static gboolean read_file(const Project *project, const char *path, char **text, gsize *length, GError **error)
 {
     struct stat info;
-    int fd = project_open(project, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = project != NULL ? project_open(project, path, flags) : open(path, flags);
     if (fd < 0) {
         return fail(project, path, errno, error);
     }
@@ -80,11 +84,11 @@ static gboolean read_file(const Project *project, const char *path, char **text,
     } else if (S_ISDIR(info.st_mode)) {
         fail(project, path, EISDIR, error);
     } else if (!S_ISREG(info.st_mode)) {
-        error_set(error, ERROR_LOAD, "PROJ_PATH_INVALID_KIND", NULL, "%s/%s is not a regular file", project->directory,
-                  path);
+        error_set(error, ERROR_LOAD, "PROJ_PATH_INVALID_KIND", NULL, "%s/%s is not a regular file",
+                  project != NULL ? project->directory : "", path);
     } else if ((gsize)info.st_size > SESSION_MAX_FILE) {
-        error_set(error, ERROR_LOAD, "INVALID_YAML", NULL, "%s/%s is larger than %zu bytes", project->directory, path,
-                  SESSION_MAX_FILE);
+        error_set(error, ERROR_LOAD, "INVALID_YAML", NULL, "%s/%s is larger than %zu bytes",
+                  project != NULL ? project->directory : "", path, SESSION_MAX_FILE);
     } else {
         ok = read_all(fd, (gsize)info.st_size, text, length);
         if (!ok) {
@@ -109,6 +113,34 @@ Node *project_read_yaml(Project *project, const char *path, const char *shown, G
     file->path = arena_printf(arena, "%s/%s", project->directory, path);
     file->project = project;
     return node_parse(arena, file, text, length, error);
+}
+
+Node *session_read_yaml(Session *session, const char *path, const char *shown, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+    if (!read_file(NULL, path, &text, &length, error)) {
+        return NULL;
+    }
+    NodeFile *file = arena_new_of(session->arena, NodeFile);
+    file->name = arena_strdup(session->arena, shown);
+    file->path = arena_strdup(session->arena, path);
+    return node_parse(session->arena, file, text, length, error);
+}
+
+gboolean project_digest(Project *project, const char *path, SluiceDigest *out, GError **error)
+{
+    Arena *arena = project->session->arena;
+    SluiceDigest *known = g_hash_table_lookup(project->digests, path);
+    if (known == NULL) {
+        known = arena_new_of(arena, SluiceDigest);
+        if (!directory_digest(project->dirfd, path, project->session->options.store, known, error)) {
+            return FALSE;
+        }
+        g_hash_table_insert(project->digests, arena_strdup(arena, path), known);
+    }
+    *out = *known;
+    return TRUE;
 }
 
 static gboolean wrong_path(const char *reason, const Provenance *where, const char *path, const char *problem,

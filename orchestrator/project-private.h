@@ -5,6 +5,7 @@
 
 #include "element.h"
 #include "kind.h"
+#include "plugin.h"
 #include "project-options.h"
 #include "project.h"
 #include "variables.h"
@@ -66,12 +67,14 @@ struct Project {
     Node *environment, *sandbox, *splits, *shell, *provenance_attributes;
     const char *const *environment_nocache;
     gboolean mirrors_from_user;
-    Node *conf_now;          /* project.conf composed and resolved by the latest pass */
-    GHashTable *plugins;     /* kind of a declared element plugin → path of its local origin, or "" */
-    GHashTable *files;       /* included files: key → Node * */
-    GHashTable *elements;    /* name → ElementData * */
-    GHashTable *subprojects; /* junction name → Project * */
-    GPtrArray *links;        /* Link *: link paths and where they lead */
+    Node *conf_now;                          /* project.conf composed and resolved by the latest pass */
+    GHashTable *plugins[PLUGIN_TYPES];       /* declared kind → PluginOrigin * */
+    GHashTable *plugin_places[PLUGIN_TYPES]; /* kind → PluginPlace *, found so far */
+    GHashTable *files;                       /* included files: key → Node * */
+    GHashTable *elements;                    /* name → ElementData * */
+    GHashTable *subprojects;                 /* junction name → Project * */
+    GHashTable *digests;                     /* path → SluiceDigest *, in the arena */
+    GPtrArray *links;                        /* Link *: link paths and where they lead */
     GPtrArray *also_parents; /* Project *: those that override this one's junctions by theirs, or NULL */
     GHashTable *searching;   /* junction names that are being looked for */
     Provenance loaded_at;    /* the place that asked for this subproject */
@@ -91,7 +94,10 @@ struct Session {
     unsigned hops;                 /* junctions being loaded, one inside the other */
     SubprojectFunc stage_subproject;
     gpointer stage_subproject_data;
-    GHashTable *key_texts; /* shared Node * → canonical JSON */
+    GPtrArray *unknown;          /* char *: of each unknown kind, where it is used and what plugin it should be */
+    GHashTable *unknown_told;    /* set of "TYPE KIND" that are in there */
+    GHashTable *unknown_sources; /* name → SourceKind *, for those */
+    GHashTable *key_texts;       /* shared Node * → canonical JSON */
 };
 
 #define SESSION_MAX_FILE ((gsize)64 << 20)
@@ -102,11 +108,18 @@ Project *project_load(Session *session, const char *directory, Project *parent, 
 gboolean project_ensure_fully_loaded(Project *project, GError **error);
 void project_free(Project *project);
 
+/* Whether a kind that is not implemented may be loaded: it is, if its plugin is declared and the session's owner allows it.  Takes `problem`, which is
+ * the error otherwise; what is allowed is told by one warning for all of them. */
+gboolean session_allow_unknown(Session *session, const PluginPlace *place, PluginType type, const char *kind,
+                               GError *problem, GError **error);
+
 /* ---- project-file.c ---- */
 /* Opens a path below the project's directory, never outside it. -1 with errno. */
 int project_open(const Project *project, const char *path, int flags);
 /* Parses one of the project's YAML files; `shown` is its name in messages.  Reasons MISSING_FILE, LOADING_DIRECTORY, INVALID_YAML … */
 Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error);
+/* The same of an absolute path that is no project's. */
+Node *session_read_yaml(Session *session, const char *path, const char *shown, GError **error);
 /* `value` is a path in the project: checks it as BuildStream does. */
 typedef enum { PATH_ANY, PATH_FILE, PATH_DIRECTORY } PathType;
 gboolean project_check_path(const Project *project, const char *path, const Provenance *where, PathType type,

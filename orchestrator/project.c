@@ -201,75 +201,6 @@ static gboolean load_ref_storage(Project *project, const Node *conf, GError **er
     return !project->refs_file || refs_load(project, &project->junction_refs, project->first.options, error);
 }
 
-/* A kind that comes as a local plugin may bring defaults of its own. */
-static gboolean register_plugins(Project *project, const Node *origin, const char *path, GError **error)
-{
-    Node *elements = NULL;
-    if (!node_get_sequence(origin, "elements", &elements, error)) {
-        return FALSE;
-    }
-    for (gsize i = 0; elements != NULL && i < node_size(elements); i++) {
-        const Node *item = node_at(elements, i);
-        const char *kind = node_text(item);
-        if (node_type(item) == NODE_SEQUENCE) {
-            error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(item),
-                      "Plugin is not specified as a string or a dictionary");
-            return FALSE;
-        }
-        if (node_type(item) == NODE_MAPPING) {
-            static const char *const keys[] = {"kind", "allow-deprecated", NULL};
-            if (!node_check_keys(item, keys, error) || !node_need_string(item, "kind", &kind, error)) {
-                return FALSE;
-            }
-        }
-        if (g_hash_table_contains(project->plugins, kind)) {
-            error_set(error, ERROR_PLUGIN, "duplicate-plugin", node_where(item),
-                      "More than one element plugin registered as kind '%s'", kind);
-            return FALSE;
-        }
-        g_hash_table_insert(project->plugins, (gpointer)kind, (gpointer)path);
-    }
-    return TRUE;
-}
-
-static gboolean load_plugins(Project *project, const Node *conf, GError **error)
-{
-    static const char *const keys[] = {"origin",         "sources",          "elements",
-                                       "source-mirrors", "allow-deprecated", "path",
-                                       "package-name",   "junction",         NULL};
-    Node *origins = NULL;
-    if (!node_get_sequence(conf, "plugins", &origins, error)) {
-        return FALSE;
-    }
-    for (gsize i = 0; origins != NULL && i < node_size(origins); i++) {
-        const Node *origin = node_at(origins, i);
-        const char *type = NULL, *path = "";
-        if (node_type(origin) != NODE_MAPPING) {
-            error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(origin),
-                      "Value of 'plugins' is not of the expected type 'dict'");
-            return FALSE;
-        }
-        if (!node_need_string(origin, "origin", &type, error) || !node_check_keys(origin, keys, error)) {
-            return FALSE;
-        }
-        gboolean local = strcmp(type, "local") == 0;
-        if (!local && strcmp(type, "pip") != 0 && strcmp(type, "junction") != 0) {
-            error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node_find(origin, "origin")),
-                      "Value of 'origin' should be one of 'local, pip, junction'");
-            return FALSE;
-        }
-        if (local &&
-            (!node_need_string(origin, "path", &path, error) ||
-             !project_check_path(project, path, node_where(node_find(origin, "path")), PATH_DIRECTORY, error))) {
-            return FALSE;
-        }
-        if (!register_plugins(project, origin, path, error)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 /* ---- The two passes ---- */
 
 static gboolean load_first_pass(Project *project, GError **error)
@@ -279,7 +210,7 @@ static gboolean load_first_pass(Project *project, GError **error)
     if (conf != NULL) {
         conf = node_compose(arena, project->session->builtin, conf, error);
     }
-    return conf != NULL && load_plugins(project, conf, error) &&
+    return conf != NULL && plugins_load(project, project->conf, error) &&
            project_load_pass(project, &project->first, conf, error);
 }
 
@@ -350,11 +281,15 @@ static Project *project_new(Session *session, const char *directory, Project *pa
     project->prefix = junction != NULL ? arena_printf(session->arena, "%s:", junction->name) : "";
     project->refs.name = "project.refs";
     project->junction_refs.name = "junction.refs";
-    project->plugins = g_hash_table_new(g_str_hash, g_str_equal);
+    for (int type = 0; type < PLUGIN_TYPES; type++) {
+        project->plugins[type] = g_hash_table_new(g_str_hash, g_str_equal);
+        project->plugin_places[type] = g_hash_table_new(g_str_hash, g_str_equal);
+    }
     project->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->elements = g_hash_table_new(g_str_hash, g_str_equal);
     project->subprojects = g_hash_table_new(g_str_hash, g_str_equal);
     project->searching = g_hash_table_new(g_str_hash, g_str_equal);
+    project->digests = g_hash_table_new(g_str_hash, g_str_equal);
     project->links = g_ptr_array_new();
     project->dirfd = open(project->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     g_ptr_array_add(session->projects, project);
@@ -379,11 +314,15 @@ void project_free(Project *project)
 {
     config_clear(&project->first);
     config_clear(&project->full);
-    g_hash_table_unref(project->plugins);
+    for (int type = 0; type < PLUGIN_TYPES; type++) {
+        g_hash_table_unref(project->plugins[type]);
+        g_hash_table_unref(project->plugin_places[type]);
+    }
     g_hash_table_unref(project->files);
     g_hash_table_unref(project->elements);
     g_hash_table_unref(project->subprojects);
     g_hash_table_unref(project->searching);
+    g_hash_table_unref(project->digests);
     g_ptr_array_unref(project->links);
     g_clear_pointer(&project->also_parents, g_ptr_array_unref);
     if (project->dirfd >= 0) {
@@ -555,6 +494,9 @@ static Session *session_new(const LoadOptions *options)
     session->options = *options;
     session->projects = g_ptr_array_new();
     session->elements = g_ptr_array_new();
+    session->unknown = g_ptr_array_new_with_free_func(g_free);
+    session->unknown_told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    session->unknown_sources = g_hash_table_new(g_str_hash, g_str_equal);
     session->key_texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     g_autofree char *max_jobs = automatic_max_jobs(options->max_jobs);
     session->max_jobs = arena_strdup(session->arena, max_jobs);
@@ -604,9 +546,26 @@ void session_free(Session *session)
     }
     g_ptr_array_unref(session->projects);
     g_ptr_array_unref(session->elements);
+    g_ptr_array_unref(session->unknown);
+    g_hash_table_unref(session->unknown_told);
+    g_hash_table_unref(session->unknown_sources);
     g_hash_table_unref(session->key_texts);
     arena_free(session->arena);
     g_free(session);
+}
+
+gboolean session_allow_unknown(Session *session, const PluginPlace *place, PluginType type, const char *kind,
+                               GError *problem, GError **error)
+{
+    if (!session->options.unknown_kinds || place->display == NULL) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    if (g_hash_table_add(session->unknown_told, g_strdup_printf("%s %s", plugin_type_name(type), kind))) {
+        g_ptr_array_add(session->unknown, g_strdup(problem->message));
+    }
+    g_error_free(problem);
+    return TRUE;
 }
 
 Arena *session_arena(Session *session)

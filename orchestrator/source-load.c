@@ -41,28 +41,48 @@ static gboolean load_provenance(Source *source, const Node *node, GError **error
     return TRUE;
 }
 
-static const SourceKind *find_kind(const Node *node, GError **error)
+static gboolean accept_anything(Source *source, const Node *config, GError **error)
+{
+    return TRUE;
+}
+
+/* A kind of which nothing is known but its name. */
+static const SourceKind *new_unknown(Session *session, const char *name)
+{
+    SourceKind *kind = arena_new_of(session->arena, SourceKind);
+    kind->name = arena_intern(session->arena, name, strlen(name));
+    kind->configure = accept_anything;
+    g_hash_table_insert(session->unknown_sources, (gpointer)kind->name, kind);
+    return kind;
+}
+
+static const SourceKind *find_kind(Project *project, const Node *node, GError **error)
 {
     const char *name = NULL;
     if (!node_need_string(node, "kind", &name, error)) {
         return NULL;
     }
     const Node *where = node_find(node, "kind");
-    const SourceKind *kind = source_kind_find(name);
     if (strcmp(name, "workspace") == 0) {
         error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(where), "Invalid usage of workspace source kind");
         return NULL;
     }
-    if (kind == NULL) {
-        error_set(error, ERROR_PLUGIN, "plugin-not-found", node_where(where),
-                  "No source plugin registered for kind '%s'", name);
+    const PluginPlace *place = plugin_locate(project, PLUGIN_SOURCE, name, error);
+    const SourceKind *kind = place != NULL ? source_kind_find(name) : NULL;
+    if (place != NULL && kind == NULL) {
+        kind = g_hash_table_lookup(project->session->unknown_sources, name);
+    }
+    GError *problem = NULL;
+    if (place != NULL && kind == NULL) {
         g_autoptr(GPtrArray) names = g_ptr_array_new();
         for (gsize i = 0; source_kinds[i] != NULL; i++) {
             g_ptr_array_add(names, (gpointer)source_kinds[i]->name);
         }
-        if (error != NULL) {
-            error_suggest(*error, name, (const char *const *)names->pdata, names->len);
-        }
+        g_ptr_array_add(names, NULL);
+        plugin_not_found(place, PLUGIN_SOURCE, name, node_where(where), (const char *const *)names->pdata, &problem);
+    }
+    if (problem != NULL && session_allow_unknown(project->session, place, PLUGIN_SOURCE, name, problem, error)) {
+        kind = new_unknown(project->session, name);
     }
     return kind;
 }
@@ -179,7 +199,7 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
     source->element = element;
     source->index = index;
     source->where = *node_where(node);
-    source->kind = find_kind(node, error);
+    source->kind = find_kind(project, node, error);
     if (source->kind == NULL || !node_get_string(node, "directory", &source->directory, error) ||
         !load_provenance(source, node, error)) {
         return NULL;

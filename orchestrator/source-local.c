@@ -1,5 +1,4 @@
 /* source-local.c - `kind: local`: a file or directory of the project. */
-#include "directory-digest.h"
 #include "element.h"
 #include "source-info.h"
 #include "source-kinds.h"
@@ -32,9 +31,8 @@ static gboolean local_configure(Source *source, const Node *config, GError **err
 static gboolean ensure_digest(Source *source, GError **error)
 {
     Local *local = source->data;
-    const Project *project = source_project(source);
-    local->has_digest = local->has_digest || directory_digest(project_dirfd(project), local->path,
-                                                              project_store(project), &local->digest, error);
+    local->has_digest =
+        local->has_digest || project_digest(source_project(source), local->path, &local->digest, error);
     return local->has_digest;
 }
 

@@ -42,7 +42,8 @@ typedef struct {
     gboolean (*load_ref)(Source *source, const Node *ref, GError **error);
     /* Whether the ref says all; NULL: it does if there is one. */
     gboolean (*is_resolved)(const Source *source);
-    /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there. */
+    /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there.  Of a kind that is declared and not implemented the
+     * function is NULL. */
     Json *(*unique_key)(Source *source, Arena *arena, GError **error);
     /* Finds the newest ref; a node in the project's arena.  NULL without error: the source says that there is nothing to track. */
     Node *(*track)(Source *source, const SourceContext *context, GError **error);
