@@ -3,6 +3,8 @@
  */
 #include "plugin.h"
 #include "node-private.h"
+#include "python-package.h"
+#include "python-version.h"
 #include "element-private.h"
 
 #include <string.h>
@@ -16,6 +18,8 @@ struct PluginOrigin {
     OriginType type;
     const char *place; /* a directory of the project, a package with a version, or a junction */
     Provenance where;
+    gboolean searched; /* of a package: whether it is installed */
+    const PythonPackage *package;
 };
 
 static const struct {
@@ -23,8 +27,12 @@ static const struct {
 } origin_types[] = {{"local", "path"}, {"pip", "package-name"}, {"junction", "junction"}};
 
 static const struct {
-    const char *name, *list_key;
-} plugin_types[PLUGIN_TYPES] = {{"element", "elements"}, {"source", "sources"}, {"source-mirror", "source-mirrors"}};
+    const char *name, *list_key, *entry_points;
+} plugin_types[PLUGIN_TYPES] = {
+    {"element", "elements", "buildstream.plugins.elements"},
+    {"source", "sources", "buildstream.plugins.sources"},
+    {"source-mirror", "source-mirrors", "buildstream.plugins.sourcemirrors"},
+};
 
 const char *plugin_type_name(PluginType type)
 {
@@ -140,6 +148,58 @@ gboolean plugins_load(Project *project, const Node *conf, GError **error)
 
 static const PluginPlace *locate(Project *project, PluginType type, const char *kind, int hops, GError **error);
 
+/* The installed package, or NULL without error. */
+static gboolean find_package(Arena *arena, PluginOrigin *origin, PluginType type, const char *kind, GError **error)
+{
+    const char *name = NULL, *specifiers = NULL;
+    gboolean valid = FALSE;
+    if (!python_requirement_parse(arena, origin->place, &name, &specifiers)) {
+        error_set(error, ERROR_PLUGIN, "package-malformed-requirement", &origin->where,
+                  "Malformed package-name '%s' encountered", origin->place);
+        return FALSE;
+    }
+    const PythonPackage *package = python_package_find(arena, name);
+    if (package != NULL && !python_version_satisfies(package->version, specifiers, &valid)) {
+        error_set(error, ERROR_PLUGIN, "package-version-conflict", &origin->where,
+                  "Version conflict encountered while loading %s plugin '%s'", plugin_types[type].name, kind);
+        if (error != NULL) {
+            g_autofree char *detail = g_strdup_printf("%s %s is installed but %s is required", package->name,
+                                                      package->version, origin->place);
+            error_set_detail(*error, detail);
+        }
+        return FALSE;
+    }
+    origin->package = package;
+    origin->searched = TRUE;
+    return TRUE;
+}
+
+/* A package that is not installed does no harm: no Python is needed for a kind that is built in. */
+static gboolean locate_installed(Arena *arena, PluginOrigin *origin, PluginType type, const char *kind,
+                                 PluginPlace *place, GError **error)
+{
+    if (!origin->searched && !find_package(arena, origin, type, kind, error)) {
+        return FALSE;
+    }
+    const PythonPackage *package = origin->package;
+    if (package == NULL) {
+        place->display = arena_printf(arena, "python package '%s', not installed", origin->place);
+        return TRUE;
+    }
+    const char *module = python_package_entry(package, arena, plugin_types[type].entry_points, kind);
+    if (module == NULL) {
+        error_set(error, ERROR_PLUGIN, "plugin-not-found", &origin->where,
+                  "Pip package %s does not contain a %s plugin named '%s'", origin->place, plugin_types[type].name,
+                  kind);
+        return FALSE;
+    }
+    const char *file = python_package_module(package, arena, module);
+    place->defaults = file != NULL ? arena_printf(arena, "%s.yaml", file) : NULL;
+    place->display =
+        arena_printf(arena, "python package '%s' version %s at: %s", package->name, package->version, package->site);
+    return TRUE;
+}
+
 static gboolean undeclared(const Project *project, const PluginOrigin *origin, PluginType type, const char *kind,
                            GError **error)
 {
@@ -183,7 +243,7 @@ static gboolean locate_behind_junction(Project *project, const PluginOrigin *ori
     return TRUE;
 }
 
-static gboolean follow(Project *project, const PluginOrigin *origin, PluginType type, const char *kind, int hops,
+static gboolean follow(Project *project, PluginOrigin *origin, PluginType type, const char *kind, int hops,
                        PluginPlace *place, GError **error)
 {
     Arena *arena = project->session->arena;
@@ -199,8 +259,7 @@ static gboolean follow(Project *project, const PluginOrigin *origin, PluginType 
         place->display = arena_printf(arena, "project directory: %s", origin->place);
         return TRUE;
     case ORIGIN_PIP:
-        place->display = arena_printf(arena, "python package '%s'", origin->place);
-        return TRUE;
+        return locate_installed(arena, origin, type, kind, place, error);
     case ORIGIN_JUNCTION:
         return locate_behind_junction(project, origin, type, kind, hops, place, error);
     }
@@ -210,7 +269,7 @@ static gboolean follow(Project *project, const PluginOrigin *origin, PluginType 
 static const PluginPlace *locate(Project *project, PluginType type, const char *kind, int hops, GError **error)
 {
     static const PluginPlace nowhere = {0};
-    const PluginOrigin *origin = g_hash_table_lookup(project->plugins[type], kind);
+    PluginOrigin *origin = g_hash_table_lookup(project->plugins[type], kind);
     PluginPlace *place = g_hash_table_lookup(project->plugin_places[type], kind);
     if (origin == NULL || place != NULL) {
         return origin != NULL ? place : &nowhere;
