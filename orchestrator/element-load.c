@@ -8,6 +8,7 @@
 #include "kind-junction.h"
 #include "node-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Links and junctions that lead to each other. */
@@ -427,6 +428,24 @@ static gboolean load_override_links(Project *project, GError **error)
     return TRUE;
 }
 
+/* The project in the junction's sources.  Neither its path nor a link may lead out of them. */
+static char *subproject_directory(const Element *element, const char *base, GError **error)
+{
+    const Junction *junction = element->data;
+    char *directory = g_build_filename(base, junction->path, NULL);
+    g_autofree char *root = realpath(base, NULL), *resolved = realpath(directory, NULL);
+    gsize length = root != NULL ? strlen(root) : 0;
+    if (resolved == NULL ||
+        (g_str_has_prefix(resolved, root) && (resolved[length] == '\0' || resolved[length] == '/'))) {
+        return directory;
+    }
+    error_set(error, ERROR_LOAD, "PROJ_PATH_INVALID", node_where(node_find(element->config, "path")),
+              "Specified path '%s' must not lead outside of the sources of junction '%s'", junction->path,
+              element->name);
+    g_free(directory);
+    return NULL;
+}
+
 static Project *load_subproject(Project *project, ElementData *data, const Provenance *where, GError **error)
 {
     if (!check_junction(data, where, error) || !element_resolve(data, error)) {
@@ -437,8 +456,11 @@ static Project *load_subproject(Project *project, ElementData *data, const Prove
         return NULL;
     }
     const Junction *junction = data->element.data;
-    g_autofree char *directory = g_build_filename(base, junction->path, NULL);
+    g_autofree char *directory = subproject_directory(&data->element, base, error);
     GError *problem = NULL;
+    if (directory == NULL) {
+        return NULL;
+    }
     Project *loaded = project_load(project->session, directory, project, &data->element, where, &problem);
     if (loaded == NULL && g_strcmp0(error_get_reason(problem), "MISSING_PROJECT_CONF") == 0) {
         error_set(error, ERROR_LOAD, "INVALID_JUNCTION", where,

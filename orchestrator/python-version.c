@@ -239,7 +239,7 @@ gboolean python_version_satisfies(const char *version, const char *specifiers, g
     }
     g_auto(GStrv) parts = g_strsplit(all, ",", -1);
     for (char **part = parts; *part != NULL && *valid; part++) {
-        fits &= satisfies(version, *part, valid);
+        fits &= *g_strstrip(*part) == '\0' || satisfies(version, *part, valid);
     }
     return fits && *valid;
 }
