@@ -31,8 +31,7 @@ static gboolean local_configure(Source *source, const Node *config, GError **err
 static gboolean ensure_digest(Source *source, GError **error)
 {
     Local *local = source->data;
-    local->has_digest =
-        local->has_digest || project_digest(source_project(source), local->path, &local->digest, error);
+    local->has_digest = local->has_digest || project_digest(source_project(source), local->path, &local->digest, error);
     return local->has_digest;
 }
 
