@@ -53,3 +53,10 @@ void node_refresh_flags(Node *container);
 void node_mark_shared(Node *node);
 /* TRAILING_LIST_DIRECTIVE if a list directive is left anywhere. */
 gboolean node_check_composed(const Node *node, GError **error);
+
+/* ---- yaml-scan.c ---- */
+/* The plain part of YAML, which is nearly all that projects are written in; NULL for all else and for every doubt: node_parse_full decides. */
+Node *node_scan(Arena *arena, const NodeFile *file, const char *text, gsize length);
+/* ---- yaml.c ---- */
+/* The whole language, by libyaml.  What node_scan reads, it reads in the same way. */
+Node *node_parse_full(Arena *arena, const NodeFile *file, const char *text, gsize length, GError **error);

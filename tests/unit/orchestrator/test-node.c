@@ -289,6 +289,44 @@ static void test_errors(void)
     g_assert_cmpstr(plain, ==, "other");
 }
 
+/* What the scanner leaves to libyaml, and that node_parse reads or refuses it all the same; equality is what fuzz-yaml-scan proves. */
+static void test_scan(void)
+{
+    static const struct {
+        const char *text;
+        gboolean scanned, parsed;
+    } cases[] = {
+        {"a: b\nc:\n- d\n- e: |\n    f\n", TRUE, TRUE},
+        {"a: 'it''s' # comment\n", TRUE, TRUE},
+        {"a: >-\n  b\n  c\n", TRUE, TRUE},
+        {"", FALSE, TRUE},
+        {"a: [b, c]\n", FALSE, TRUE},
+        {"a: b\n  c\n", FALSE, TRUE},
+        {"a: \"b\n  c\"\n", FALSE, TRUE},
+        {"? a\n: b\n", FALSE, TRUE},
+        {"--- \na: b\n", FALSE, TRUE},
+        {"a: |2\n   b\n", FALSE, TRUE},
+        {"a:\tb\n", FALSE, TRUE},
+        {"a: b\r\n", FALSE, TRUE},
+        {"a: \"\\x41\"\n", FALSE, TRUE},
+        {"a: &b c\n", FALSE, FALSE},
+        {"a: b: c\n", FALSE, FALSE},
+        {"a: b\na: c\n", FALSE, FALSE},
+        {"- a\n", FALSE, FALSE},
+        {"a: 'b\n", FALSE, FALSE},
+        {"a: b\n c: d\n", FALSE, FALSE},
+        {"a: \xff\n", FALSE, FALSE},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        NodeFile source = {.name = "scan.bst", .text = cases[i].text};
+        Arena *arena = arena_new();
+        gsize length = strlen(cases[i].text);
+        g_assert_cmpint(node_scan(arena, &source, cases[i].text, length) != NULL, ==, cases[i].scanned);
+        g_assert_cmpint(node_parse(arena, &source, cases[i].text, length, NULL) != NULL, ==, cases[i].parsed);
+        arena_free(arena);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -296,6 +334,7 @@ int main(int argc, char **argv)
     g_test_add_func("/node/scalars", test_scalars);
     g_test_add_func("/node/places", test_places);
     g_test_add_func("/node/malformed", test_malformed);
+    g_test_add_func("/node/scan", test_scan);
     g_test_add_func("/node/limits", test_limits);
     g_test_add_func("/node/access", test_access);
     g_test_add_func("/node/integers", test_integers);
