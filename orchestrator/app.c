@@ -32,7 +32,7 @@ void app_log(App *app, EventType type, Element *element, const char *format, ...
     va_end(arguments);
     Event event = {.type = type, .action = "main", .message = message, .elapsed_us = -1};
     event.element = element ? element->full_name : NULL;
-    event.key = element ? element->strict_key : NULL;
+    event.key = element ? element->strong_key : NULL;
     log_event(app->log, &event);
 }
 
@@ -41,7 +41,7 @@ static void log_activity(const Activity *activity, EventType type, gint64 elapse
     Element *element = activity->element;
     Event event = {.type = type, .action = "main", .message = activity->text, .elapsed_us = elapsed};
     event.element = element ? element->full_name : NULL;
-    event.key = element ? element->strict_key : NULL;
+    event.key = element ? element->strong_key : NULL;
     log_event(activity->app->log, &event);
 }
 
@@ -195,7 +195,8 @@ States *app_query(App *app, GPtrArray *elements, GError **error)
     const GError *failure = states_error(states);
     if (failure)
         g_propagate_error(error, g_error_copy(failure));
-    return app_finish(&activity, !failure) ? g_steal_pointer(&states) : NULL;
+    gboolean success = !failure && states_find_keys(states, elements, error);
+    return app_finish(&activity, success) ? g_steal_pointer(&states) : NULL;
 }
 
 /* ---- Setting up ----------------------------------------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ void artifact_free(Artifact *artifact)
 
 char *artifact_ref_name(const Element *element, const char *key)
 {
-    const char *used = key ? key : element->strict_key;
+    const char *used = key ? key : element->strong_key;
     if (!*used)
         return NULL;
     g_autofree char *normal = element_normal_name(element);
@@ -314,7 +314,7 @@ gboolean artifact_store(SluiceStore *store, const Element *element, const Artifa
     g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
     SluiceRef ref = {value, trees, n_trees, (const SluiceDigest *)(void *)blobs->data, blobs->len};
 
-    const char *keys[] = {element->strict_key, element->weak_key};
+    const char *keys[] = {artifact->strong_key, element->weak_key};
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (!*keys[i])
             continue;

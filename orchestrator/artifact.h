@@ -1,6 +1,6 @@
 /*
  * artifact.h - what building an element left in the store: BuildStream's Artifact message (proto/artifact.proto) as the value of a
- * ref in the space "artifact", named `<project>/<normal-name>/<key>`, once for the strict and once for the weak key.
+ * ref in the space "artifact", named `<project>/<normal-name>/<key>`, once for the strong and once for the weak key.
  *
  * A ref may dangle when blobs were evicted: artifact_is_complete tells; what is not complete counts as not cached.  A failed build is an artifact
  * too (success FALSE, with its log, perhaps with files and a buildtree).
@@ -45,7 +45,7 @@ typedef struct {
 void artifact_free(Artifact *artifact);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Artifact, artifact_free)
 
-/* "<project>/<normal-name>/<key>"; `key` NULL: the strict key; NULL if the element has no key yet.  Free with g_free. */
+/* "<project>/<normal-name>/<key>"; `key` NULL: the strong key; NULL if the element has no key yet.  Free with g_free. */
 char *artifact_ref_name(const Element *element, const char *key);
 /* NULL without error if there is none, or if something of it was evicted. */
 Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error);
@@ -53,7 +53,7 @@ Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error
 Artifact *artifact_find(SluiceStore *store, const Element *element, gboolean strict, GError **error);
 /* The roots of all its parts are there: one read transaction, no walk. */
 gboolean artifact_is_complete(SluiceStore *store, const Artifact *artifact);
-/* Stores under the strict and the weak key. */
+/* Stores under its strong key and the weak key of the element. */
 gboolean artifact_store(SluiceStore *store, const Element *element, const Artifact *artifact, GError **error);
 /* FALSE without error if there was none by that name. */
 gboolean artifact_delete(SluiceStore *store, const char *ref_name, GError **error);

@@ -6,7 +6,7 @@
 
 static const char *build_key(const Build *build)
 {
-    return *build->element->strict_key ? build->element->strict_key : NULL;
+    return *build->element->strong_key ? build->element->strong_key : NULL;
 }
 
 void build_event(Build *build, EventType type, gint64 started, const char *detail, const char *format, ...)

@@ -89,8 +89,8 @@ static gboolean stage_artifact(Build *build, OverlapCollector *collector, Sluice
     gboolean present;
     if (!find_files(build, element, &files, &present, error))
         return FALSE;
-    build_log(build, "[--:--:--] STATUS  [%.8s] %s: Staging %s/%.8s\n", element->strict_key, element->full_name,
-              element->name, element->strict_key);
+    build_log(build, "[--:--:--] STATUS  [%.8s] %s: Staging %s/%.8s\n", element->strong_key, element->full_name,
+              element->name, element->strong_key);
     return !present || overlap_stage(collector, tree, element, &files, error);
 }
 

@@ -1,5 +1,7 @@
 /* build.c - one element in a job, from its kind's assemble function to its artifact. */
 #include "build-private.h"
+#include "key.h"
+#include "pipeline.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -102,8 +104,40 @@ static void list_dependencies(Build *build, Artifact *artifact)
     for (guint i = 0; i < scope->len; i++) {
         const Element *dependency = scope->pdata[i];
         artifact->build_deps[i] =
-            (ArtifactDependency){project_name(dependency->project), dependency->name, dependency->strict_key};
+            (ArtifactDependency){project_name(dependency->project), dependency->name, dependency->strong_key};
     }
+}
+
+/* ---- The strong key ----------------------------------------------------------------------------------------------------- */
+
+/* With --no-strict: from the artifacts that are staged. */
+static gboolean find_strong_key(Build *build, GError **error)
+{
+    Element *element = build->element;
+    if (build->context->strict)
+        return TRUE;
+    g_autoptr(States) states = states_new(build->context->store, FALSE);
+    g_autoptr(KeyWriter) writer = key_writer_new(project_session(element->project));
+    g_autoptr(GPtrArray) scope = element_scope(element, SCOPE_BUILD);
+    for (guint i = 0; i < scope->len; i++)
+        if (!states_find_key(states, scope->pdata[i], error))
+            return FALSE;
+    return key_writer_set_strong(writer, element, error);
+}
+
+/* Another process may have stored an artifact of a dependency while this one was built. */
+static gboolean check_strong_key(Build *build, GError **error)
+{
+    char before[65];
+    g_strlcpy(before, build->element->strong_key, sizeof before);
+    if (!find_strong_key(build, error))
+        return FALSE;
+    if (strcmp(before, build->element->strong_key) == 0)
+        return TRUE;
+    error_set(error, ERROR_ARTIFACT, NULL, NULL,
+              "%s: artifacts that it is built on were replaced while it was built; build it again",
+              build->element->full_name);
+    return FALSE;
 }
 
 /* ---- The artifact -------------------------------------------------------------------------------------------------------- */
@@ -111,7 +145,10 @@ static void list_dependencies(Build *build, Artifact *artifact)
 static gboolean store_artifact(Build *build, Artifact *artifact, GError **error)
 {
     const Element *element = build->element;
-    artifact->strong_key = artifact->strict_key = element->strict_key;
+    if (!check_strong_key(build, error))
+        return FALSE;
+    artifact->strong_key = element->strong_key;
+    artifact->strict_key = element->strict_key;
     artifact->weak_key = element->weak_key;
     artifact->has_buildtree = build->has_buildtree;
     artifact->buildtree = build->buildtree;
@@ -158,7 +195,7 @@ static void log_environment(Build *build)
     const Node *environment = build->element->environment;
     if (!environment || !(build->element->kind->flags & KIND_RUNS_COMMANDS))
         return;
-    build_log(build, "[--:--:--] LOG     [%.8s] %s: Build environment for element %s\n\n", build->element->strict_key,
+    build_log(build, "[--:--:--] LOG     [%.8s] %s: Build environment for element %s\n\n", build->element->strong_key,
               build->element->full_name, build->element->name);
     for (gsize i = 0; i < node_size(environment); i++) {
         const Node *value = node_value_at(environment, i);
@@ -224,7 +261,7 @@ gboolean build_run(Element *element, const BuildContext *context, GError **error
     Build build;
     if (!build_begin(&build, element, context, "build", error))
         return FALSE;
-    gboolean built = assemble(&build, error);
+    gboolean built = find_strong_key(&build, error) && assemble(&build, error);
     build_end(&build);
     return built;
 }

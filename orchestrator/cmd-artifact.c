@@ -100,6 +100,9 @@ static gboolean add_elements(App *app, GPtrArray *words, DepsSelection deps, GPt
                 g_ptr_array_add(targets, reached->pdata[j]);
     pipeline_drop_junctions(targets);
     g_autoptr(GPtrArray) elements = pipeline_select(targets, deps);
+    g_autoptr(States) states = app->strict ? NULL : app_query(app, elements, error);
+    if (!app->strict && !states)
+        return FALSE;
     for (guint i = 0; i < elements->len; i++) {
         Element *element = elements->pdata[i];
         g_autofree char *ref = ref_of_element(element);
@@ -148,13 +151,13 @@ static void warn_not_cached(App *app, const Named *named)
 /* Calls `func` for each; artifacts that are not cached come as NULL. */
 typedef gboolean (*NamedFunc)(App *app, const Named *named, const Artifact *artifact, gpointer data, GError **error);
 
-/* A glob finds an artifact under its strict and under its weak key: one of them is enough, called by the strict one. */
+/* A glob finds an artifact under its strong and under its weak key: one of them is enough, called by the strong one. */
 static gboolean is_known(GHashTable *seen, Named *named, const Artifact *artifact)
 {
     if (!named->matched || !artifact)
         return FALSE;
     const char *slash = strrchr(named->ref, '/');
-    char *identity = g_strdup_printf("%.*s/%s", (int)(slash - named->ref), named->ref, artifact->strict_key);
+    char *identity = g_strdup_printf("%.*s/%s", (int)(slash - named->ref), named->ref, artifact->strong_key);
     g_free(named->shown);
     named->shown = g_strdup(identity);
     return !g_hash_table_add(seen, identity);

@@ -148,10 +148,15 @@ static TaskStatus fetch_status(Task *task, gpointer data)
 
 static TaskStatus build_status(Task *task, gpointer data)
 {
+    Plan *plan = data;
     const Step *step = task->data;
     if (!step->to_build)
         return TASK_SKIP;
-    return step->missing_build == 0 ? TASK_READY : TASK_WAIT;
+    if (step->missing_build > 0)
+        return TASK_WAIT;
+    /* The job finds it again, and says what is wrong. */
+    (void)states_find_key(plan->states, task->element, NULL);
+    return TASK_READY;
 }
 
 /* Only what is started here, in the parent, can be used by all jobs; and only when something is built it is needed. */
@@ -232,6 +237,8 @@ static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data,
         return FALSE;
     }
     step->to_build = FALSE;
+    if (!states_find_key(plan->states, task->element, error))
+        return FALSE;
     keep(plan, task->element);
     (void)sluice_store_enforce_quota(plan->app->store, NULL, NULL);
     if (step->missing_runtime == 0)
@@ -246,30 +253,39 @@ static const Queue queues[] = {
 
 /* ---- The session ---------------------------------------------------------------------------------------------------------- */
 
-static void discard_failures(Plan *plan, GPtrArray *elements)
+static void log_discarded(Plan *plan, Element *element, const char *key, const char *reason)
+{
+    g_autofree char *detail = g_strdup_printf("Discarded '%s'\n%s", key, reason);
+    Event event = {
+        .type = EVENT_INFO, .action = "main", .message = "Discarded failed build", .detail = detail, .elapsed_us = -1};
+    event.element = element->full_name;
+    event.key = element->strong_key;
+    log_event(plan->app->log, &event);
+}
+
+/* Failures are built again when that was asked for; and, with --no-strict, when what they were built on may have changed. */
+static gboolean discard_failures(Plan *plan, GPtrArray *elements, GError **error)
 {
     for (guint i = 0; i < elements->len; i++) {
         Element *element = elements->pdata[i];
         const Artifact *artifact = states_artifact(plan->states, element);
-        if (!artifact || artifact->success)
+        if (!artifact || artifact->success ||
+            (!plan->retry_failed && strcmp(artifact->strong_key, element->strict_key) == 0))
             continue;
-        const char *const keys[] = {element->strict_key, element->weak_key};
+        g_autofree char *strong = g_strdup(artifact->strong_key);
+        const char *const keys[] = {strong, element->weak_key};
         for (guint j = 0; j < G_N_ELEMENTS(keys); j++) {
             g_autofree char *name = artifact_ref_name(element, keys[j]);
             (void)artifact_delete(plan->app->store, name, NULL);
         }
-        g_autofree char *detail =
-            g_strdup_printf("Discarded '%s'\nbecause retrying failed builds is enabled.", element->strict_key);
-        Event event = {.type = EVENT_INFO,
-                       .action = "main",
-                       .message = "Discarded failed build",
-                       .detail = detail,
-                       .elapsed_us = -1};
-        event.element = element->full_name;
-        event.key = element->strict_key;
-        log_event(plan->app->log, &event);
+        log_discarded(plan, element, strong,
+                      plan->retry_failed ? "because retrying failed builds is enabled."
+                                         : "in non strict mode because intermediate dependencies may have changed.");
         states_forget(plan->states, element);
+        if (!states_find_key(plan->states, element, error))
+            return FALSE;
     }
+    return TRUE;
 }
 
 static gboolean needs_staging(Plan *plan)
@@ -329,8 +345,8 @@ static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, 
         return FALSE;
     Plan plan = {.app = app, .states = states};
     plan.retry_failed = arguments_has(app->arguments, "retry-failed") || app->config->retry_failed;
-    if (plan.retry_failed)
-        discard_failures(&plan, elements);
+    if (!discard_failures(&plan, elements, error))
+        return FALSE;
     session_print_heading(app, targets, elements, states);
     g_autoptr(Scheduler) scheduler = scheduler_new(app, queues, G_N_ELEMENTS(queues), &plan);
     g_autoptr(GHashTable) steps = g_hash_table_new_full(NULL, NULL, NULL, step_free);

@@ -61,7 +61,7 @@ static void log_command(App *app, Element *element, const char *const *argv)
     Event event = {
         .type = EVENT_STATUS, .action = "main", .message = "Running command", .detail = line, .elapsed_us = -1};
     event.element = element->full_name;
-    event.key = element->strict_key;
+    event.key = element->strong_key;
     log_event(app->log, &event);
 }
 

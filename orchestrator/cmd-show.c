@@ -16,14 +16,12 @@ static void warn_of_missing_digests(App *app, const char *format, GPtrArray *ele
 
 static gboolean print_elements(App *app, const char *format, GPtrArray *elements, States *states, GError **error)
 {
-    ShowOptions options = {format, app->config->key_length, app->colors && isatty(STDOUT_FILENO), states};
+    ShowOptions options = {format, app->config->key_length, states};
     g_autoptr(GString) out = g_string_new(NULL);
     for (guint i = 0; i < elements->len; i++)
         if (!show_format_element(&options, elements->pdata[i], out, error))
             return FALSE;
-    while (out->len > 0 && out->str[out->len - 1] == '\n')
-        g_string_truncate(out, out->len - 1);
-    g_string_append_c(out, '\n');
+    show_format_finish(out, arguments_switch(app->arguments, "colors", app->colors && isatty(STDOUT_FILENO)));
     app_print(out->str);
     return TRUE;
 }

@@ -13,12 +13,7 @@
 
 /* ---- Loading ---- */
 
-static int compare_strings(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* All elements below the element path: of a directory first its files, then its directories, by name. */
+/* All elements below the element path: of a directory first its files, then its directories, in the order in which the file system has them, as BuildStream does. */
 static void list_directory(const Project *project, const char *below, GPtrArray *files, GPtrArray *directories)
 {
     g_autofree char *path = g_build_filename(project->element_path, below, NULL);
@@ -27,7 +22,6 @@ static void list_directory(const Project *project, const char *below, GPtrArray 
     for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
         g_ptr_array_add(names, g_strdup(name));
     }
-    g_ptr_array_sort(names, compare_strings);
     guint first_directory = directories->len;
     for (guint i = 0; i < names->len && files->len < MAX_DEFAULT_TARGETS; i++) {
         const char *name = g_ptr_array_index(names, i);

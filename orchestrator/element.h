@@ -49,7 +49,9 @@ struct Element {
     SandboxConfig sandbox;
     gboolean notparallel;
     void *data;                        /* the kind's own, in the arena */
+    const char *workspace;             /* absolute path of the one that is open for it, or NULL */
     char weak_key[65], strict_key[65]; /* "" while a source has no ref */
+    char strong_key[65];               /* the strict one, until states_find_keys finds another; "": not known yet */
     guint index;                       /* dense, unique in the session: for bit sets and arrays */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "cas.h"
 #include "element-private.h"
+#include "key.h"
 #include "node-private.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #define CORE_ARTIFACT_VERSION "11"
 
-typedef struct {
+typedef struct KeyWriter {
     Session *session;
     SluiceHasher *hasher;
     GString *tail, *dependencies, *scratch;
@@ -236,16 +237,24 @@ static gboolean has_strict_dependency(const Element *element)
     return FALSE;
 }
 
+static const char *key_of(const Element *element, KeyStrength strength)
+{
+    return strength == KEY_WEAK     ? element->weak_key
+           : strength == KEY_STRICT ? element->strict_key
+                                    : element->strong_key;
+}
+
 /* The build scope as the key lists it.  FALSE if a key is missing. */
-static gboolean write_dependencies(Keys *keys, const Element *element, gboolean weak)
+static gboolean write_dependencies(Keys *keys, const Element *element, KeyStrength strength)
 {
     GString *out = keys->dependencies;
+    gboolean weak = strength == KEY_WEAK;
     gboolean rebuild = (element->flags & KIND_STRICT_REBUILD) != 0;
     gboolean look_for_strict = weak && !rebuild && has_strict_dependency(element);
     g_string_assign(out, "{\"core-artifact-version\":" CORE_ARTIFACT_VERSION ",\"dependencies\":[");
     for (guint i = 0; i < keys->scope->len; i++) {
         const Element *other = g_ptr_array_index(keys->scope, i);
-        const char *key = weak ? other->weak_key : other->strict_key;
+        const char *key = key_of(other, strength);
         gboolean with_key = !weak || rebuild || (look_for_strict && is_strict_dependency(element, other));
         if (i > 0) {
             g_string_append_c(out, ',');
@@ -275,11 +284,23 @@ static void hash_pieces(Keys *keys, const char *last, char out[65])
     sluice_digest_hex(&digest, out);
 }
 
+static void find_scope(Keys *keys, Element *element)
+{
+    g_ptr_array_set_size(keys->scope, 0);
+    elements_scope_into(element, SCOPE_BUILD, keys->seen, ++keys->stamp, keys->stack, keys->scope);
+}
+
+/* Links have none, nor have elements whose plugin is not known. */
+static gboolean has_key(const Element *element)
+{
+    return strcmp(element->kind_name, "link") != 0 && element->kind->unique_key != NULL;
+}
+
 static gboolean compute(Keys *keys, Element *element, GError **error)
 {
     gboolean resolved = TRUE;
-    element->weak_key[0] = element->strict_key[0] = '\0';
-    if (strcmp(element->kind_name, "link") == 0 || element->kind->unique_key == NULL) {
+    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
+    if (!has_key(element)) {
         return TRUE;
     }
     if (!write_tail(keys, element, &resolved, error)) {
@@ -288,42 +309,104 @@ static gboolean compute(Keys *keys, Element *element, GError **error)
     if (!resolved) {
         return TRUE;
     }
-    g_ptr_array_set_size(keys->scope, 0);
-    elements_scope_into(element, SCOPE_BUILD, keys->seen, ++keys->stamp, keys->stack, keys->scope);
-    if (!write_dependencies(keys, element, TRUE)) {
+    find_scope(keys, element);
+    if (!write_dependencies(keys, element, KEY_WEAK)) {
         return TRUE;
     }
     hash_pieces(keys, "}", element->weak_key);
-    if (!write_dependencies(keys, element, FALSE)) {
+    if (!write_dependencies(keys, element, KEY_STRICT)) {
         return TRUE;
     }
     char last[100];
     g_snprintf(last, sizeof last, ",\"weak-cache-key\":\"%s\"}", element->weak_key);
     hash_pieces(keys, last, element->strict_key);
+    memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
     return TRUE;
+}
+
+KeyWriter *key_writer_new(Session *session)
+{
+    KeyWriter *writer = g_new0(KeyWriter, 1);
+    writer->session = session;
+    writer->hasher = sluice_hasher_new();
+    writer->tail = g_string_sized_new(8192);
+    writer->dependencies = g_string_sized_new(8192);
+    writer->scratch = g_string_new(NULL);
+    writer->scope = g_ptr_array_new();
+    writer->stack = elements_scope_stack();
+    writer->seen = g_new0(guint32, session->elements->len + 1);
+    return writer;
+}
+
+void key_writer_free(KeyWriter *writer)
+{
+    sluice_hasher_free(writer->hasher);
+    g_string_free(writer->tail, TRUE);
+    g_string_free(writer->dependencies, TRUE);
+    g_string_free(writer->scratch, TRUE);
+    g_ptr_array_unref(writer->scope);
+    g_array_unref(writer->stack);
+    g_free(writer->seen);
+    g_free(writer);
+}
+
+char *key_writer_text(KeyWriter *writer, Element *element, KeyStrength strength, GError **error)
+{
+    gboolean resolved = TRUE;
+    if (!has_key(element) || !write_tail(writer, element, &resolved, error) || !resolved) {
+        return NULL;
+    }
+    find_scope(writer, element);
+    if (!write_dependencies(writer, element, strength) || (strength != KEY_WEAK && element->weak_key[0] == '\0')) {
+        return NULL;
+    }
+    GString *text = g_string_new_len(writer->dependencies->str, (gssize)writer->dependencies->len);
+    g_string_append_len(text, writer->tail->str, (gssize)writer->tail->len);
+    if (strength != KEY_WEAK) {
+        g_string_append_printf(text, ",\"weak-cache-key\":\"%s\"", element->weak_key);
+    }
+    g_string_append_c(text, '}');
+    return g_string_free(text, FALSE);
+}
+
+/* All dependencies are what a strict build would use. */
+static gboolean scope_is_strict(const Keys *keys)
+{
+    for (guint i = 0; i < keys->scope->len; i++) {
+        const Element *other = g_ptr_array_index(keys->scope, i);
+        if (strcmp(other->strong_key, other->strict_key) != 0) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean key_writer_set_strong(KeyWriter *writer, Element *element, GError **error)
+{
+    find_scope(writer, element);
+    element->strong_key[0] = '\0';
+    if (scope_is_strict(writer)) {
+        memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
+        return TRUE;
+    }
+    GError *problem = NULL;
+    g_autofree char *text = key_writer_text(writer, element, KEY_STRONG, &problem);
+    if (text != NULL) {
+        json_key_of_text(text, strlen(text), element->strong_key);
+    }
+    if (problem != NULL) {
+        g_propagate_error(error, problem);
+    }
+    return problem == NULL;
 }
 
 gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error)
 {
-    Keys keys = {.session = session,
-                 .hasher = sluice_hasher_new(),
-                 .tail = g_string_sized_new(8192),
-                 .dependencies = g_string_sized_new(8192),
-                 .scratch = g_string_new(NULL),
-                 .scope = g_ptr_array_new(),
-                 .stack = elements_scope_stack(),
-                 .seen = g_new0(guint32, session->elements->len + 1)};
+    g_autoptr(KeyWriter) writer = key_writer_new(session);
     gboolean ok = TRUE;
     for (gsize i = 0; ok && i < count; i++) {
-        ok = compute(&keys, elements[i], error);
+        ok = compute(writer, elements[i], error);
     }
-    sluice_hasher_free(keys.hasher);
-    g_string_free(keys.tail, TRUE);
-    g_string_free(keys.dependencies, TRUE);
-    g_string_free(keys.scratch, TRUE);
-    g_ptr_array_unref(keys.scope);
-    g_array_unref(keys.stack);
-    g_free(keys.seen);
     return ok;
 }
 

@@ -1,5 +1,6 @@
 /* pipeline.c - selection and states of elements */
 #include "pipeline.h"
+#include "key.h"
 #include <string.h>
 
 static const char *const deps_names[] = {"none", "run", "build", "all"};
@@ -34,12 +35,33 @@ static void reach(Element *start, GHashTable *barrier, GHashTable *reached)
     }
 }
 
+/* Where one that starts at `start` first meets elements of `targeted`. */
+static void meet(Element *start, GHashTable *targeted, GHashTable *visited, GHashTable *met)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, start);
+    while (stack->len > 0) {
+        Element *element = g_ptr_array_steal_index_fast(stack, stack->len - 1);
+        if (!g_hash_table_add(visited, element))
+            continue;
+        if (g_hash_table_contains(targeted, element)) {
+            g_hash_table_add(met, element);
+            continue;
+        }
+        for (gsize i = 0; i < element->n_dependencies; i++)
+            g_ptr_array_add(stack, element->dependencies[i].element);
+    }
+}
+
 GPtrArray *pipeline_except(GPtrArray *elements, GPtrArray *targets, GPtrArray *excepted)
 {
-    g_autoptr(GHashTable) barrier = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) none = g_hash_table_new(NULL, NULL), targeted = g_hash_table_new(NULL, NULL);
+    g_autoptr(GHashTable) barrier = g_hash_table_new(NULL, NULL), visited = g_hash_table_new(NULL, NULL);
     g_autoptr(GHashTable) reached = g_hash_table_new(NULL, NULL);
+    for (guint i = 0; i < targets->len; i++)
+        reach(targets->pdata[i], none, targeted);
     for (guint i = 0; i < excepted->len; i++)
-        g_hash_table_add(barrier, excepted->pdata[i]);
+        meet(excepted->pdata[i], targeted, visited, barrier);
     for (guint i = 0; i < targets->len; i++)
         reach(targets->pdata[i], barrier, reached);
     GPtrArray *kept = g_ptr_array_new();
@@ -84,6 +106,7 @@ struct States {
     gboolean strict;
     GHashTable *known; /* Element -> Known */
     guint generation;  /* raised whenever something is forgotten */
+    KeyWriter *keys;   /* made when it is needed */
     GError *error;
 };
 
@@ -107,6 +130,7 @@ States *states_new(SluiceStore *store, gboolean strict)
 void states_free(States *states)
 {
     g_hash_table_unref(states->known);
+    g_clear_pointer(&states->keys, key_writer_free);
     g_clear_error(&states->error);
     g_free(states);
 }
@@ -126,7 +150,7 @@ const Artifact *states_artifact(States *states, Element *element)
     Known *known = known_of(states, element);
     if (!known->artifact_known) {
         known->artifact_known = TRUE;
-        if (element->strict_key[0] && !(element->kind->flags & KIND_NOT_BUILDABLE))
+        if (element->weak_key[0] && !(element->kind->flags & KIND_NOT_BUILDABLE))
             known->artifact =
                 artifact_find(states->store, element, states->strict, states->error ? NULL : &states->error);
     }
@@ -148,6 +172,31 @@ gboolean states_sources_cached(States *states, Element *element)
             known->sources_cached = source_is_cached(element->sources[i], states->store);
     }
     return known->sources_cached;
+}
+
+gboolean states_find_key(States *states, Element *element, GError **error)
+{
+    if (states->strict || !element->weak_key[0])
+        return TRUE;
+    const Artifact *artifact = states_artifact(states, element);
+    if (artifact && strlen(artifact->strong_key) == SLUICE_HASH_HEX) {
+        g_strlcpy(element->strong_key, artifact->strong_key, sizeof element->strong_key);
+        return TRUE;
+    }
+    if (!states->keys)
+        states->keys = key_writer_new(project_session(element->project));
+    return key_writer_set_strong(states->keys, element, error);
+}
+
+gboolean states_find_keys(States *states, GPtrArray *elements, GError **error)
+{
+    g_autoptr(GPtrArray) all = states->strict
+                                   ? g_ptr_array_new()
+                                   : elements_scope((Element *const *)elements->pdata, elements->len, SCOPE_ALL);
+    for (guint i = 0; i < all->len; i++)
+        if (!states_find_key(states, all->pdata[i], error))
+            return FALSE;
+    return TRUE;
 }
 
 void states_forget(States *states, Element *element)
@@ -230,11 +279,11 @@ static gboolean dependencies_usable(States *states, Element *element)
 
 ElementState states_get(States *states, Element *element)
 {
-    if (strcmp(element->kind_name, "junction") == 0)
-        return STATE_JUNCTION;
     if (!element_has_refs(element))
         return STATE_NO_REFERENCE;
-    if (!element->strict_key[0])
+    if (strcmp(element->kind_name, "junction") == 0)
+        return STATE_JUNCTION;
+    if (!states || !element->weak_key[0])
         return STATE_WAITING; /* for a dependency's ref; or for ever, if a kind is not implemented */
     const Artifact *artifact = states_artifact(states, element);
     if (artifact)

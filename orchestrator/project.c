@@ -389,6 +389,11 @@ const char *project_element_path(const Project *project)
     return project->element_path;
 }
 
+Session *project_session(const Project *project)
+{
+    return project->session;
+}
+
 const EventSink *project_events(const Project *project)
 {
     return project->session->options.events;

@@ -47,6 +47,7 @@ Element *const *session_elements(Session *session, gsize *count);
 /* Computes weak and strict keys again (after tracking). */
 gboolean session_compute_keys(Session *session, GError **error);
 
+Session *project_session(const Project *project);
 const char *project_name(const Project *project);
 const char *project_directory(const Project *project);    /* absolute */
 const char *project_element_path(const Project *project); /* absolute */

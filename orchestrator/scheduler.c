@@ -114,7 +114,7 @@ static char *log_name(const Task *task, const char *action)
     g_autoptr(GDateTime) now = g_date_time_new_now_local();
     g_autofree char *time = g_date_time_format(now, "%Y%m%d-%H%M%S");
     g_autofree char *name = element_normal_name(task->element);
-    const char *key = task->element->strict_key[0] ? task->element->strict_key : "????????";
+    const char *key = task->element->strong_key[0] ? task->element->strong_key : "????????";
     return g_strdup_printf("%s/%s/%.8s-%s.%s.log", project_name(task->element->project), name, key, action, time);
 }
 
@@ -137,7 +137,7 @@ static void log_job(const Running *running, EventType type, const char *message,
     Event event = {.type = type, .message = message, .detail = detail, .elapsed_us = elapsed};
     event.action = running->queue->action;
     event.element = running->task->element->full_name;
-    event.key = running->task->element->strict_key;
+    event.key = running->task->element->strong_key;
     log_event(running->scheduler->app->log, &event);
 }
 
@@ -167,7 +167,7 @@ static void record_failure(Running *running, const JobOutcome *outcome, const ch
     Event event = {.type = EVENT_FAILURE, .message = outcome->error->message, .detail = detail};
     event.action = running->queue->action;
     event.element = running->task->element->full_name;
-    event.key = running->task->element->strict_key;
+    event.key = running->task->element->strong_key;
     event.elapsed_us = outcome->elapsed_us;
     g_autofree char *line = log_format(scheduler->app->log, &event, FALSE);
     g_autofree char *indented = text_indent(line, 4);
@@ -318,7 +318,7 @@ static char *log_title(const Running *running)
     g_autofree char *action = g_strdup(running->queue->name);
     Event event = {.type = EVENT_START, .message = action, .elapsed_us = -1};
     event.element = running->task->element->full_name;
-    event.key = running->task->element->strict_key;
+    event.key = running->task->element->strong_key;
     g_autofree char *start = g_strchomp(job_log_line(&event));
     return g_strdup_printf("sluice %s - %s\n%s", running->scheduler->app->version, time, start);
 }
@@ -335,7 +335,7 @@ static void start_task(Scheduler *scheduler, Task *task)
     g_autofree char *title = log_title(running);
     JobSpec spec = {running->queue->action,
                     task->element->full_name,
-                    task->element->strict_key,
+                    task->element->strong_key,
                     running->log_path,
                     title,
                     run_in_child,

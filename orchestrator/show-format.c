@@ -1,5 +1,12 @@
-/* show-format.c - the templates of `show` */
+/*
+ * show-format.c - the templates of `show`.
+ *
+ * Tokens are replaced one after the other, each in the line that the ones before it left, so a text that looks like a later token is replaced as well.  Every text
+ * that is put in carries a style, which ends in "reset"; without colours the styles are taken out at the end.  That decides what the end of the output looks like:
+ * line breaks are cut from it, but not those before a style.
+ */
 #include "show-format.h"
+#include "source-info.h"
 #include <string.h>
 
 /* Wider columns are a mistake, or an attack on memory. */
@@ -26,14 +33,16 @@ static gboolean read_number(const char **at, guint64 *out)
 
 static gboolean parse_specification(const char *at, Specification *out)
 {
+    const char *start = at;
     *out = (Specification){' ', '<', 0, G_MAXUINT64};
     if (*at && is_align(g_utf8_next_char(at))) {
         out->fill = g_utf8_get_char(at);
         at = g_utf8_next_char(at);
     }
+    gboolean has_fill = at != start;
     if (is_align(at))
         out->align = *at++;
-    else if (*at == '0') {
+    if (*at == '0' && !has_fill) {
         out->fill = '0';
         at++;
     }
@@ -76,46 +85,75 @@ char *format_string(const char *text, const char *specification, GError **error)
 
 /* ---- Tokens --------------------------------------------------------------------------------------------------------------- */
 
+#define STYLE_END "\033[0m"
+
 typedef struct {
     const ShowOptions *options;
     Element *element;
-    const char *color; /* set by a token that has a colour of its own */
+    Arena *arena;
+    const char *style; /* a token may set one of its own */
+    gboolean dim;      /* the key is not the one of a strict build */
 } Subject;
 
-static char *token_name(Subject *subject)
+/* A token's text; free with g_free.  NULL with error. */
+typedef char *(*TokenFunc)(Subject *subject, GError **error);
+
+static char *token_name(Subject *subject, GError **error)
 {
     return g_strdup(subject->element->full_name);
 }
 
-static char *token_kind(Subject *subject)
+static char *token_kind(Subject *subject, GError **error)
 {
     return g_strdup(subject->element->kind_name);
 }
 
-static char *token_description(Subject *subject)
+/* What Python takes for the end of a line. */
+static gboolean is_line_end(gunichar c)
 {
-    return g_strdup(subject->element->description ? subject->element->description : "");
+    return (c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-static char *token_full_key(Subject *subject)
+/* On one line. */
+static char *token_description(Subject *subject, GError **error)
 {
-    const char *key = subject->element->strict_key;
+    const char *at = subject->element->description;
+    GString *out = g_string_new(NULL);
+    while (at && *at) {
+        gunichar c = g_utf8_get_char(at);
+        const char *next = g_utf8_next_char(at);
+        if (c == '\r' && *next == '\n')
+            next++;
+        if (!is_line_end(c))
+            g_string_append_unichar(out, c);
+        else if (*next)
+            g_string_append_c(out, ' ');
+        at = next;
+    }
+    return g_string_free(out, FALSE);
+}
+
+static char *token_full_key(Subject *subject, GError **error)
+{
+    const char *key = subject->element->strong_key;
     return *key ? g_strdup(key) : g_strnfill(64, '?');
 }
 
-static char *token_key(Subject *subject)
+static char *token_key(Subject *subject, GError **error)
 {
-    g_autofree char *key = token_full_key(subject);
+    g_autofree char *key = token_full_key(subject, error);
     return g_strndup(key, subject->options->key_length);
 }
 
-static char *token_state(Subject *subject)
+static char *token_state(Subject *subject, GError **error)
 {
-    static const char *const colors[] = {"31", "35", "31", "35", "31", "32", "34"};
-    if (!subject->options->states)
-        return g_strdup("");
+    static const char *const styles[] = {
+        [STATE_NO_REFERENCE] = "\033[31m", [STATE_JUNCTION] = "\033[35m",     [STATE_FAILED] = "\033[31m",
+        [STATE_CACHED] = "\033[35m",       [STATE_FETCH_NEEDED] = "\033[31m", [STATE_BUILDABLE] = "\033[32m",
+        [STATE_WAITING] = "\033[34m",
+    };
     ElementState state = states_get(subject->options->states, subject->element);
-    subject->color = colors[state];
+    subject->style = styles[state];
     return g_strdup(element_state_name(state));
 }
 
@@ -124,157 +162,231 @@ static char *emit(const Node *node)
     return node ? node_emit(node) : g_strdup("{}\n");
 }
 
-static char *token_config(Subject *subject)
+static char *token_config(Subject *subject, GError **error)
 {
     return emit(subject->element->config);
 }
 
-static char *token_variables(Subject *subject)
+static char *token_variables(Subject *subject, GError **error)
 {
     return emit(subject->element->variables);
 }
 
-static char *token_environment(Subject *subject)
+static char *token_environment(Subject *subject, GError **error)
 {
     return emit(subject->element->environment);
 }
 
-static char *token_public(Subject *subject)
+static char *token_public(Subject *subject, GError **error)
 {
     return emit(subject->element->public_);
 }
 
-static char *token_nothing(Subject *subject)
+static char *token_workspaced(Subject *subject, GError **error)
 {
-    return g_strdup("");
+    return g_strdup(subject->element->workspace ? "(workspaced)" : "");
+}
+
+static char *token_workspace_directories(Subject *subject, GError **error)
+{
+    const char *workspace = subject->element->workspace;
+    return workspace ? g_strdup_printf("Workspace: %s", workspace) : g_strdup("");
 }
 
 /* Direct dependencies of any of the `types`, as a YAML list in staging order. */
-static char *dependency_list(const Element *element, unsigned types)
+static char *dependency_list(Subject *subject, unsigned types)
 {
-    Arena *arena = arena_new();
-    Node *list = node_new_sequence(arena, NULL);
-    for (gsize i = 0; i < element->n_dependencies; i++)
-        if (element->dependencies[i].types & types)
-            node_append(arena, list, node_new_scalar(arena, element->dependencies[i].element->full_name, NULL));
-    char *text = node_size(list) > 0 ? g_strchomp(node_emit(list)) : g_strdup("[]");
-    arena_free(arena);
-    return text;
+    const Element *element = subject->element;
+    Node *list = node_new_sequence(subject->arena, NULL);
+    for (gsize i = 0; i < element->n_dependencies; i++) {
+        const Dependency *dependency = &element->dependencies[i];
+        if (dependency->types & types)
+            node_append(subject->arena, list, node_new_scalar(subject->arena, dependency->element->full_name, NULL));
+    }
+    return g_strchomp(node_emit(list));
 }
 
-static char *token_deps(Subject *subject)
+static char *token_deps(Subject *subject, GError **error)
 {
-    return dependency_list(subject->element, DEP_BUILD | DEP_RUNTIME);
+    return dependency_list(subject, DEP_BUILD | DEP_RUNTIME);
 }
 
-static char *token_build_deps(Subject *subject)
+static char *token_build_deps(Subject *subject, GError **error)
 {
-    return dependency_list(subject->element, DEP_BUILD);
+    return dependency_list(subject, DEP_BUILD);
 }
 
-static char *token_runtime_deps(Subject *subject)
+static char *token_runtime_deps(Subject *subject, GError **error)
 {
-    return dependency_list(subject->element, DEP_RUNTIME);
+    return dependency_list(subject, DEP_RUNTIME);
 }
 
-static char *token_source_info(Subject *subject)
+static char *token_source_info(Subject *subject, GError **error)
 {
-    return g_strdup("[]\n");
+    const Node *list = element_collect_source_info(subject->element, subject->arena, error);
+    return list ? node_emit(list) : NULL;
 }
 
-static char *token_artifact_digest(Subject *subject)
+static char *token_artifact_digest(Subject *subject, GError **error)
 {
     const Artifact *artifact =
         subject->options->states ? states_artifact(subject->options->states, subject->element) : NULL;
-    if (!artifact || !artifact->success)
-        return g_strdup("");
     char text[SLUICE_DIGEST_STRING_MAX];
-    return g_strdup(sluice_digest_string(&artifact->files, text));
+    if (!artifact)
+        return g_strdup("");
+    return g_strdup(artifact->has_files ? sluice_digest_string(&artifact->files, text) : "/0");
 }
 
-/* Longer names stand before their prefixes. */
+/* In the order in which they are replaced. */
 static const struct {
     const char *name;
-    char *(*text)(Subject *subject);
-    const char *color;
-    gboolean needs_states;
+    TokenFunc text;
+    const char *style;      /* "": none but its end */
+    gboolean is_dimmed;     /* has another style when the key is not that of a strict build */
+    gboolean needs_states;  /* the store is asked */
+    gboolean only_if_asked; /* not where another token's text names it */
 } tokens[] = {
-    {"name", token_name, "34;1"},
-    {"kind", token_kind},
-    {"description", token_description},
-    {"key", token_key, "33", TRUE},
-    {"full-key", token_full_key, "33", TRUE},
-    {"state", token_state, "35", TRUE},
-    {"config", token_config},
-    {"vars", token_variables},
-    {"env", token_environment},
-    {"public", token_public},
-    {"workspaced", token_nothing, "35"},
-    {"workspace-dirs", token_nothing, "35"},
-    {"deps", token_deps},
-    {"build-deps", token_build_deps},
-    {"runtime-deps", token_runtime_deps},
-    {"source-info", token_source_info},
-    {"artifact-cas-digest", token_artifact_digest, NULL, TRUE},
+    {"name", token_name, "\033[34m\033[1m"},
+    {"kind", token_kind, "\033[36m"},
+    {"key", token_key, "\033[33m", .is_dimmed = TRUE, .needs_states = TRUE},
+    {"full-key", token_full_key, "\033[33m", .is_dimmed = TRUE, .needs_states = TRUE},
+    {"description", token_description, "\033[33m", .is_dimmed = TRUE},
+    {"state", token_state, "", .needs_states = TRUE},
+    {"config", token_config, "", .only_if_asked = TRUE},
+    {"vars", token_variables, "", .only_if_asked = TRUE},
+    {"env", token_environment, "", .only_if_asked = TRUE},
+    {"public", token_public, "", .only_if_asked = TRUE},
+    {"workspaced", token_workspaced, "\033[33m", .only_if_asked = TRUE},
+    {"workspace-dirs", token_workspace_directories, "", .only_if_asked = TRUE},
+    {"deps", token_deps, "", .only_if_asked = TRUE},
+    {"build-deps", token_build_deps, "", .only_if_asked = TRUE},
+    {"runtime-deps", token_runtime_deps, "", .only_if_asked = TRUE},
+    {"source-info", token_source_info, "", .only_if_asked = TRUE},
+    {"artifact-cas-digest", token_artifact_digest, "", .needs_states = TRUE, .only_if_asked = TRUE},
 };
 
-/* The token that "%{…}" names, and the ends of its name and of the whole; -1 if it is plain text. */
-static int find_token(const char *text, const char **specification, const char **end)
+/* The next "%{NAME…}" at or after `text`: its start, or NULL.  *rest is what follows the name, *end what follows the brace.  There is no "%" in between. */
+static const char *find_token(const char *text, const char *name, const char **rest, const char **end)
 {
-    gsize length = strcspn(text + 2, ":}");
-    const char *stop = strchr(text, '}');
-    if (!stop)
-        return -1;
-    for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
-        if (strlen(tokens[i].name) == length && strncmp(tokens[i].name, text + 2, length) == 0) {
-            *specification = text + 2 + length + (text[2 + length] == ':');
-            *end = stop + 1;
-            return i;
-        }
-    return -1;
+    gsize length = strlen(name);
+    for (const char *at = strstr(text, "%{"); at; at = strstr(at + 2, "%{")) {
+        if (strncmp(at + 2, name, length) != 0)
+            continue;
+        const char *stop = at + 2 + length + strcspn(at + 2 + length, "%}");
+        if (*stop != '}')
+            continue;
+        *rest = at + 2 + length;
+        *end = stop + 1;
+        return at;
+    }
+    return NULL;
+}
+
+static gboolean mentions(const char *format, const char *name)
+{
+    gsize length = strlen(name);
+    for (const char *at = strstr(format, "%{"); at; at = strstr(at + 2, "%{"))
+        if (strncmp(at + 2, name, length) == 0)
+            return TRUE;
+    return FALSE;
 }
 
 gboolean show_format_needs_states(const char *format)
 {
-    const char *specification, *end;
-    for (const char *at = strstr(format, "%{"); at; at = strstr(at + 2, "%{")) {
-        int token = find_token(at, &specification, &end);
-        if (token >= 0 && tokens[token].needs_states)
+    const char *rest, *end;
+    for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
+        if (tokens[i].needs_states && find_token(format, tokens[i].name, &rest, &end))
             return TRUE;
-    }
     return FALSE;
 }
 
-static gboolean append_token(Subject *subject, int token, const char *specification, const char *end, GString *out,
-                             GError **error)
+/* `inner` is what stands between a token's name and its closing brace. */
+static char *format_token(const char *name, const char *text, const char *inner, GError **error)
 {
-    subject->color = tokens[token].color;
-    g_autofree char *text = tokens[token].text(subject);
-    g_autofree char *wanted = g_strndup(specification, end - 1 - specification);
-    g_autofree char *shown = format_string(text, wanted, error);
-    if (!shown)
+    if (*inner == '\0')
+        return g_strdup(text);
+    if (g_str_has_prefix(inner, "!s"))
+        inner += 2;
+    if (*inner == '\0' || *inner == ':')
+        return format_string(text, *inner ? inner + 1 : "", error);
+    error_set(error, ERROR_APP, NULL, NULL, "Unknown token '%%{%s%s}' in the format", name, inner);
+    return NULL;
+}
+
+static const char *style_of(const Subject *subject, guint token)
+{
+    if (tokens[token].is_dimmed)
+        return subject->dim ? "\033[33m\033[2m" : "\033[33m\033[22m";
+    return subject->style ? subject->style : tokens[token].style;
+}
+
+/* Replaces all occurrences of one token; *line stays where there is none. */
+static gboolean replace_token(Subject *subject, guint token, char **line, GError **error)
+{
+    const char *at = *line, *rest, *end;
+    const char *found = find_token(at, tokens[token].name, &rest, &end);
+    if (!found)
+        return TRUE;
+    subject->style = NULL;
+    g_autofree char *text = tokens[token].text(subject, error);
+    if (!text)
         return FALSE;
-    if (subject->options->colors && subject->color)
-        g_string_append_printf(out, "\033[%sm%s\033[0m", subject->color, shown);
-    else
-        g_string_append(out, shown);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (; found; found = find_token(at, tokens[token].name, &rest, &end)) {
+        g_autofree char *inner = g_strndup(rest, end - 1 - rest);
+        g_autofree char *shown = format_token(tokens[token].name, text, inner, error);
+        if (!shown)
+            return FALSE;
+        g_string_append_len(out, at, found - at);
+        g_string_append_printf(out, "%s%s" STYLE_END, style_of(subject, token), shown);
+        at = end;
+    }
+    g_string_append(out, at);
+    g_free(*line);
+    *line = g_string_free(g_steal_pointer(&out), FALSE);
     return TRUE;
 }
 
 gboolean show_format_element(const ShowOptions *options, Element *element, GString *out, GError **error)
 {
-    Subject subject = {options, element, NULL};
-    for (const char *at = options->format; *at;) {
-        const char *specification, *end;
-        int token = g_str_has_prefix(at, "%{") ? find_token(at, &specification, &end) : -1;
-        if (token < 0) {
-            g_string_append_c(out, *at++);
-            continue;
-        }
-        if (!append_token(&subject, token, specification, end, out, error))
-            return FALSE;
-        at = end;
-    }
+    Subject subject = {.options = options, .element = element, .arena = arena_new()};
+    subject.dim = strcmp(element->strong_key, element->strict_key) != 0 || !*element->strict_key;
+    g_autofree char *line = g_strdup(options->format);
+    gboolean success = TRUE;
+    for (guint i = 0; success && i < G_N_ELEMENTS(tokens); i++)
+        if (!tokens[i].only_if_asked || mentions(options->format, tokens[i].name))
+            success = replace_token(&subject, i, &line, error);
+    arena_free(subject.arena);
+    g_string_append(out, line);
     g_string_append_c(out, '\n');
-    return TRUE;
+    return success;
+}
+
+/* The length of the terminal's control sequence at `text`; 0 if there is none. */
+static gsize sequence_length(const char *text)
+{
+    if (text[0] != '\033' || text[1] != '[')
+        return 0;
+    gsize length = 2;
+    while (text[length] >= '0' && text[length] <= '?')
+        length++;
+    while (text[length] >= ' ' && text[length] <= '/')
+        length++;
+    return text[length] >= '@' && text[length] <= '~' ? length + 1 : 0;
+}
+
+void show_format_finish(GString *out, gboolean colors)
+{
+    while (out->len > 0 && out->str[out->len - 1] == '\n')
+        g_string_truncate(out, out->len - 1);
+    g_string_append_c(out, '\n');
+    gsize kept = 0;
+    for (gsize i = 0; !colors && i < out->len;) {
+        gsize skipped = sequence_length(out->str + i);
+        if (skipped == 0)
+            out->str[kept++] = out->str[i++];
+        i += skipped;
+    }
+    if (!colors)
+        g_string_truncate(out, kept);
 }

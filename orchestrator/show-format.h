@@ -8,13 +8,14 @@
 typedef struct {
     const char *format;
     guint key_length;
-    gboolean colors;
     States *states; /* NULL if the format needs none */
 } ShowOptions;
 
 /* The store must be asked for this format. */
 gboolean show_format_needs_states(const char *format);
-/* Appends the line of one element, with a newline.  A bad format specification is APP. */
+/* Appends the line of one element, with a newline; styles of a terminal are in it.  A bad format specification is APP. */
 gboolean show_format_element(const ShowOptions *options, Element *element, GString *out, GError **error);
+/* After the last element: cuts line breaks from the end but for one, and takes the styles out unless they are wanted. */
+void show_format_finish(GString *out, gboolean colors);
 /* Applies "[[fill]align][width][.precision][s]" to text; NULL with error for anything else.  Free with g_free. */
 char *format_string(const char *text, const char *specification, GError **error);

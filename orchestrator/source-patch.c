@@ -5,6 +5,7 @@
  */
 #include "element.h"
 #include "patch-names.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 #include <errno.h>
@@ -66,17 +67,26 @@ static GBytes *read_patch(Source *source, GError **error)
     return bytes;
 }
 
-static Json *patch_unique_key(Source *source, Arena *arena, GError **error)
+static gboolean ensure_sha256(Source *source, GError **error)
 {
     Patch *patch = source->data;
     if (patch->sha256[0] == '\0') {
         g_autoptr(GBytes) bytes = read_patch(source, error);
         SluiceDigest digest;
         if (bytes == NULL) {
-            return NULL;
+            return FALSE;
         }
         sluice_digest_of_bytes(bytes, &digest);
         sluice_digest_hex(&digest, patch->sha256);
+    }
+    return TRUE;
+}
+
+static Json *patch_unique_key(Source *source, Arena *arena, GError **error)
+{
+    const Patch *patch = source->data;
+    if (!ensure_sha256(source, error)) {
+        return NULL;
     }
     Json *key = json_array(arena);
     json_append(key, json_string(arena, patch->path));
@@ -310,10 +320,22 @@ static gboolean patch_stage(Source *source, const SourceContext *context, Sluice
     return ok;
 }
 
+static gboolean patch_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const Patch *patch = source->data;
+    if (!ensure_sha256(source, error)) {
+        return FALSE;
+    }
+    const SourceInfo info = {.url = patch->path, .medium = "local", .version_type = "sha256", .version = patch->sha256};
+    source_info_append(source, arena, list, &info);
+    return TRUE;
+}
+
 const SourceKind source_kind_patch = {
     .name = "patch",
     .needs_previous = TRUE,
     .configure = patch_configure,
     .unique_key = patch_unique_key,
     .stage = patch_stage,
+    .collect_info = patch_collect_info,
 };

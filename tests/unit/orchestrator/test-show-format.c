@@ -16,6 +16,8 @@ static void test_specifications(void)
         {"abcdef", ".3", "abc"},
         {"abcdef", ">5.2s", "   ab"},
         {"abc", "05", "abc00"},
+        {"abc", ">05", "00abc"},
+        {"abc", "x>05", "xxabc"},
         {"abc", "s", "abc"},
         {"\xc3\xa9t\xc3\xa9", ">5", "  \xc3\xa9t\xc3\xa9"},
         {"\xc3\xa9t\xc3\xa9", ".1", "\xc3\xa9"},
@@ -44,11 +46,33 @@ static void test_needs_states(void)
     g_assert_false(show_format_needs_states("%{name} %{vars} %{unknown} %{"));
 }
 
+static void test_finish(void)
+{
+    static const struct {
+        const char *text;
+        gboolean colors;
+        const char *result;
+    } cases[] = {
+        {"a\n\n\n", FALSE, "a\n"},
+        {"", FALSE, "\n"},
+        /* What a token gave stays as it is. */
+        {"\033[34m\033[1ma\n\033[0m\n\n", FALSE, "a\n\n"},
+        {"\033[34ma\033[0m\n", TRUE, "\033[34ma\033[0m\n"},
+        {"\033[x\033", FALSE, "\033\n"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GString) text = g_string_new(cases[i].text);
+        show_format_finish(text, cases[i].colors);
+        g_assert_cmpstr(text->str, ==, cases[i].result);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/show-format/specifications", test_specifications);
     g_test_add_func("/show-format/refused", test_refused);
     g_test_add_func("/show-format/needs-states", test_needs_states);
+    g_test_add_func("/show-format/finish", test_finish);
     return g_test_run();
 }
