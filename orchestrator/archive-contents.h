@@ -42,7 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveContents, archive_contents_free)
 
 /* The first directory, by name, that `glob` matches; NULL with error if none does. */
 char *archive_find_base_dir(const ArchiveContents *contents, const char *glob, GError **error);
-/* Puts the members below `base_dir` ("": all) into the tree below `directory`. */
+/* Puts the members below `base_dir` ("": all; NULL: without the first part of each name) into the tree below `directory`. */
 gboolean archive_add_to_tree(const ArchiveContents *contents, const char *base_dir, SluiceTree *tree,
                              const char *directory, GError **error);
 

@@ -76,6 +76,10 @@ typedef struct {
 /* The path below the base directory; NULL if the member is not there, or is the base itself. */
 static const char *below(const char *path, const char *base)
 {
+    if (base == NULL) {
+        const char *slash = strchr(path, '/');
+        return slash != NULL ? slash + 1 : NULL;
+    }
     gsize length = strlen(base);
     if (length == 0) {
         return path[0] != '\0' ? path : NULL;

@@ -94,3 +94,16 @@ gboolean crates_are_pinned(const Source *source)
     }
     return TRUE;
 }
+
+const char *crates_mirrored_url(const Crates *crates, Arena *arena, const char *url)
+{
+    const char *best = NULL, *mirror = NULL;
+    for (gsize i = 0; i < node_size(crates->git_mirrors); i++) {
+        const char *prefix = node_key_at(crates->git_mirrors, i);
+        if (g_str_has_prefix(url, prefix) && (best == NULL || strlen(prefix) > strlen(best))) {
+            best = prefix;
+            mirror = node_text(node_value_at(crates->git_mirrors, i));
+        }
+    }
+    return best != NULL ? arena_printf(arena, "%s%s", mirror, url + strlen(best)) : url;
+}

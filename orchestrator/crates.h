@@ -37,3 +37,17 @@ gboolean crates_configure(Source *source, Crates *crates, const Node *config, co
 gboolean crates_load_ref(Source *source, const Node *ref, gboolean git, GError **error);
 /* Each crate of the registry has its SHA-256. */
 gboolean crates_are_pinned(const Source *source);
+
+/* Reads the lock file of the earlier sources; a ref for crates_load_ref. */
+Node *crates_track(Source *source, const SourceContext *context, gboolean git, GError **error);
+/* Those of the registry. */
+gboolean crates_fetch(Source *source, const SourceContext *context, GError **error);
+/* Unpacks them; `twins`: one may be there already, from elsewhere. */
+gboolean crates_stage(Source *source, const SourceContext *context, gboolean twins, SluiceTree *tree,
+                      const char *directory, GError **error);
+/* Adds .cargo/`name`. */
+gboolean crates_add_config(const SourceContext *context, SluiceTree *tree, const char *directory, const char *name,
+                           const char *text, GError **error);
+/* The URL of a git repository as the longest of `git-mirrors` that fits has it; in `arena`, or `url` itself. */
+const char *crates_mirrored_url(const Crates *crates, Arena *arena, const char *url);
+gboolean crates_collect_info(Source *source, Arena *arena, Node *list, GError **error);

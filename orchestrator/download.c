@@ -13,6 +13,7 @@
 #define STALL_TIMEOUT        60L        /* seconds with hardly a byte */
 #define MAX_REDIRECTS        10L
 #define MAX_PARALLEL         32
+#define MAX_HEADERS          200
 #define RETRY_DELAY          (G_USEC_PER_SEC / 2) /* doubled each time */
 #define RETRY_DELAY_MAX      (16 * G_USEC_PER_SEC)
 #define PROGRESS_INTERVAL    (G_USEC_PER_SEC / 10)
@@ -34,6 +35,7 @@ typedef struct {
     unsigned rounds;   /* all URLs were tried so often */
     gint64 not_before; /* monotonic; of a retry */
     CURL *handle;
+    struct curl_slist *headers;
     Partial partial;
     gboolean too_large; /* more than allowed arrived */
     gboolean write_failed;
@@ -113,6 +115,44 @@ static size_t on_data(char *data, size_t size, size_t count, void *user)
     return length;
 }
 
+/* A new answer (after a redirect, say) begins with its status line. */
+static size_t on_header(char *data, size_t size, size_t count, void *user)
+{
+    const Transfer *transfer = user;
+    GHashTable *response = transfer->download->response;
+    gsize length = size * count;
+    g_autofree char *line = g_strndup(data, length);
+    char *colon = strchr(line, ':');
+    if (g_str_has_prefix(line, "HTTP/")) {
+        g_hash_table_remove_all(response);
+    } else if (colon != NULL && g_hash_table_size(response) < MAX_HEADERS) {
+        *colon = '\0';
+        g_hash_table_replace(response, g_ascii_strdown(g_strstrip(line), -1), g_strdup(g_strstrip(colon + 1)));
+    }
+    return length;
+}
+
+static void set_headers(Transfer *transfer)
+{
+    const char *const *headers = transfer->download->headers;
+    for (gsize i = 0; headers != NULL && headers[i] != NULL; i++) {
+        transfer->headers = curl_slist_append(transfer->headers, headers[i]);
+    }
+    if (transfer->headers != NULL) {
+        curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->headers);
+    }
+    if (transfer->download->want_response) {
+        curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
+    }
+}
+
+static void free_handle(Transfer *transfer)
+{
+    g_clear_pointer(&transfer->handle, curl_easy_cleanup);
+    g_clear_pointer(&transfer->headers, curl_slist_free_all);
+}
+
 static void set_options(Transfer *transfer)
 {
     CURL *handle = transfer->handle;
@@ -139,6 +179,7 @@ static void set_options(Transfer *transfer)
     if (transfer->partial.length > 0) {
         curl_easy_setopt(handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->partial.length);
     }
+    set_headers(transfer);
 }
 
 static gboolean start_transfer(Downloads *all, Transfer *transfer, GError **error)
@@ -341,8 +382,9 @@ static void transfer_ended(Downloads *all, Transfer *transfer, CURLcode code)
     long status = 0;
     curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
     curl_multi_remove_handle(all->multi, transfer->handle);
-    g_clear_pointer(&transfer->handle, curl_easy_cleanup);
+    free_handle(transfer);
     all->running--;
+    transfer->download->status = status;
     gboolean resumed = transfer->started_at > 0;
     if (code == CURLE_OK) {
         complete(all, transfer);
@@ -470,7 +512,7 @@ static void stop_all(Downloads *all)
         Transfer *transfer = &all->transfers[i];
         if (transfer->handle != NULL) {
             curl_multi_remove_handle(all->multi, transfer->handle);
-            curl_easy_cleanup(transfer->handle);
+            free_handle(transfer);
         }
         partial_close(&transfer->partial);
     }
@@ -488,6 +530,10 @@ static void init_transfers(Downloads *all, Download *downloads, gsize count)
         all->transfers[i].partial.fd = -1;
         all->transfers[i].all_absent = TRUE;
         downloads[i].done = downloads[i].absent = FALSE;
+        downloads[i].status = 0;
+        if (downloads[i].want_response && downloads[i].response == NULL) {
+            downloads[i].response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        }
         g_clear_error(&downloads[i].error);
         all->total_known = all->total_known && downloads[i].size >= 0;
         all->total_bytes += (guint64)MAX(downloads[i].size, 0);
@@ -530,4 +576,13 @@ gboolean download_run(Download *downloads, gsize count, const SourceContext *con
 void download_clear(Download *download)
 {
     g_clear_error(&download->error);
+    g_clear_pointer(&download->response, g_hash_table_unref);
+}
+
+GBytes *download_text(Download *download, const SourceContext *context, const char *element, const char *action,
+                      const char *message, GError **error)
+{
+    return download_run(download, 1, context, element, action, message, error)
+               ? sluice_store_read(context->store, &download->digest, error)
+               : NULL;
 }

@@ -16,12 +16,17 @@ typedef struct {
     gint64 max_size;         /* refused if larger; 0: DOWNLOAD_SIZE_MAX */
     const char *proxy;       /* instead of the environment's, or NULL */
     gboolean retry_absent;   /* an absent file is a failure like any other, worth another try */
+    const char *const
+        *headers; /* of the request, "Name: value"; or NULL.  Those that authorise do not go to other hosts. */
+    gboolean want_response; /* fill `response` */
     /* Results: */
     SluiceDigest digest;
     gboolean done;
-    guint url;       /* which of the URLs it came from */
-    gboolean absent; /* every URL answered that there is no such file */
-    GError *error;   /* why it failed; freed by download_clear */
+    guint url;            /* which of the URLs it came from */
+    gboolean absent;      /* every URL answered that there is no such file */
+    GError *error;        /* why it failed; freed by download_clear */
+    long status;          /* of HTTP, the last answer; 0: none */
+    GHashTable *response; /* headers of the last answer, names in lower case; freed by download_clear */
 } Download;
 
 #define DOWNLOAD_SIZE_MAX ((gint64)64 << 30)
@@ -30,6 +35,9 @@ typedef struct {
 gboolean download_run(Download *downloads, gsize count, const SourceContext *context, const char *element,
                       const char *action, const char *message, GError **error);
 void download_clear(Download *download);
+/* One file of at most `max_size` bytes as a whole; `download` is cleared by the caller. */
+GBytes *download_text(Download *download, const SourceContext *context, const char *element, const char *action,
+                      const char *message, GError **error);
 
 /* A file that was downloaded before, by its SHA-256.  FALSE without error if the store has it not (any more). */
 gboolean download_find(SluiceStore *store, const char *sha256, SluiceDigest *out);

@@ -158,8 +158,9 @@ static gboolean track_done(Task *task, const JobOutcome *outcome, gpointer data,
     SourceSession *session = data;
     if (!outcome->success || !outcome->result)
         return TRUE;
-    for (gsize i = 0; i < task->element->n_sources; i++) {
-        Source *source = task->element->sources[i];
+    /* From the last to the first: a longer ref moves what is below it in the file. */
+    for (gsize i = task->element->n_sources; i > 0; i--) {
+        Source *source = task->element->sources[i - 1];
         g_autofree char *name = g_strdup_printf("%u", source->index);
         const char *text = NULL;
         if (!g_variant_lookup(outcome->result, name, "&s", &text))

@@ -79,17 +79,18 @@ static gboolean rewrite(const Source *source, const char *path, gboolean may_be_
     return TRUE;
 }
 
-static gboolean store_in_refs_file(const Source *source, const Project *owner, const Node *ref, GError **error)
+static gboolean store_in_refs_file(const Source *source, const Project *owner, const char *key, const Node *ref,
+                                   GError **error)
 {
     const Element *element = source->element;
     const RefsFile *refs = strcmp(element->kind_name, "junction") == 0 ? &owner->junction_refs : &owner->refs;
     g_autofree char *path = g_build_filename(owner->directory, refs->name, NULL);
     YamlStep steps[] = {
-        {"projects", 0}, {element->project->name, 0}, {element->name, 0}, {NULL, source->index}, {"ref", 0}};
+        {"projects", 0}, {element->project->name, 0}, {element->name, 0}, {NULL, source->index}, {key, 0}};
     return rewrite(source, path, TRUE, NULL, steps, G_N_ELEMENTS(steps), ref, error);
 }
 
-static gboolean store_inline(const Source *source, const Node *ref, GError **error)
+static gboolean store_inline(const Source *source, const char *key, const Node *ref, GError **error)
 {
     const Provenance *where =
         source->ref != NULL && source->ref->where.file != NULL && source->ref->where.file != source->where.file
@@ -107,18 +108,37 @@ static gboolean store_inline(const Source *source, const Node *ref, GError **err
     if (where != &source->where) {
         return save_failed(source, where->file->path, "the ref and its source come from different files", error);
     }
-    YamlStep step = {"ref", 0};
+    YamlStep step = {key, 0};
     return rewrite(source, where->file->path, FALSE, where, &step, 1, ref, error);
+}
+
+static gboolean store(const Source *source, const char *key, const Node *value, GError **error)
+{
+    const Project *toplevel = source->element->project->session->toplevel;
+    return toplevel->refs_file ? store_in_refs_file(source, toplevel, key, value, error)
+                               : store_inline(source, key, value, error);
+}
+
+/* A ref under keys of its own is stored one by one. */
+static gboolean store_all(const Source *source, const Node *ref, GError **error)
+{
+    if (source->kind->ref_keys == NULL) {
+        return store(source, "ref", ref, error);
+    }
+    for (gsize i = 0; i < node_size(ref); i++) {
+        if (!store(source, node_key_at(ref, i), node_value_at(ref, i), error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 gboolean project_store_ref(Source *source, Node *ref, GError **error)
 {
     const Project *project = source->element->project, *toplevel = project->session->toplevel;
     gboolean ok = TRUE;
-    if (toplevel->refs_file) {
-        ok = store_in_refs_file(source, toplevel, ref, error);
-    } else if (project == toplevel) {
-        ok = store_inline(source, ref, error);
+    if (toplevel->refs_file || project == toplevel) {
+        ok = store_all(source, ref, error);
     } else {
         event_send(project->session->options.events, EVENT_WARNING, "track", source->element->full_name,
                    "Not persisting new reference in junctioned project");

@@ -1,6 +1,7 @@
 /* source-cargo.c - `kind: cargo`: crates of a registry, vendored; the older of the two kinds. */
 #include "crates.h"
 #include "element.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 static gboolean cargo_configure(Source *source, const Node *config, GError **error)
@@ -39,6 +40,27 @@ static Json *cargo_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+static Node *cargo_track(Source *source, const SourceContext *context, GError **error)
+{
+    return crates_track(source, context, FALSE, error);
+}
+
+static gboolean cargo_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                            GError **error)
+{
+    const Crates *crates = source->data;
+    g_autofree char *url = source_primary_url(source, crates->base, error);
+    if (url == NULL) {
+        return FALSE;
+    }
+    g_autofree char *config = g_strdup_printf("[source.crates-io]\nregistry = \"%s\"\n"
+                                              "replace-with = \"vendored-sources\"\n"
+                                              "[source.vendored-sources]\ndirectory = \"%s\"\n",
+                                              url, crates->vendor_dir);
+    return crates_stage(source, context, TRUE, tree, directory, error) &&
+           crates_add_config(context, tree, directory, "config", config, error);
+}
+
 const SourceKind source_kind_cargo = {
     .name = "cargo",
     .has_ref = TRUE,
@@ -47,4 +69,8 @@ const SourceKind source_kind_cargo = {
     .load_ref = cargo_load_ref,
     .is_resolved = cargo_is_resolved,
     .unique_key = cargo_unique_key,
+    .track = cargo_track,
+    .fetch = crates_fetch,
+    .stage = cargo_stage,
+    .collect_info = crates_collect_info,
 };

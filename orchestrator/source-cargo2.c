@@ -1,7 +1,9 @@
 /* source-cargo2.c - `kind: cargo2`: crates of a registry and of git repositories, vendored. */
 #include "crates.h"
 #include "element.h"
+#include "source-info.h"
 #include "source-kinds.h"
+#include "toml.h"
 
 /* Part of the key: the second version of what is staged. */
 #define CARGO2_LAYOUT "a"
@@ -70,6 +72,79 @@ static Json *cargo2_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+/* As forms are sent: blanks are plus signs. */
+static void append_form(GString *out, const char *text)
+{
+    g_autofree char *escaped = g_uri_escape_string(text, " ", FALSE);
+    g_strdelimit(escaped, " ", '+');
+    g_string_append(out, escaped);
+}
+
+static Node *cargo2_track(Source *source, const SourceContext *context, GError **error)
+{
+    return crates_track(source, context, TRUE, error);
+}
+
+/* ---- Staging ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Cargo finds a dependency on a repository by its URL and by what it was pinned by. */
+static gboolean add_repository(Source *source, const Crate *crate, GHashTable *seen, GString *config, GError **error)
+{
+    g_autofree char *url = source_primary_url(source, crate->repo, error);
+    if (url == NULL) {
+        return FALSE;
+    }
+    g_autoptr(GString) id = g_string_new("git+");
+    g_string_append(id, url);
+    for (gsize i = 0; i < node_size(crate->query); i++) {
+        g_string_append_c(id, i == 0 ? '?' : '&');
+        append_form(id, node_key_at(crate->query, i));
+        g_string_append_c(id, '=');
+        append_form(id, node_text(node_value_at(crate->query, i)));
+    }
+    if (!g_hash_table_add(seen, g_strdup(id->str))) {
+        return TRUE;
+    }
+    g_string_append(config, "\n[source.");
+    toml_write_key(id->str, config);
+    g_string_append(config, "]\n");
+    toml_write_pair("git", url, config);
+    toml_write_pair("replace-with", "vendored-sources", config);
+    for (gsize i = 0; i < node_size(crate->query); i++) {
+        toml_write_pair(node_key_at(crate->query, i), node_text(node_value_at(crate->query, i)), config);
+    }
+    return TRUE;
+}
+
+static gboolean write_config(Source *source, GString *config, GError **error)
+{
+    const Crates *crates = source->data;
+    g_autofree char *url = source_primary_url(source, crates->base, error);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (url == NULL) {
+        return FALSE;
+    }
+    g_string_append(config, "[source.crates-io]\n");
+    toml_write_pair("registry", url, config);
+    toml_write_pair("replace-with", "vendored-sources", config);
+    for (gsize i = 0; i < crates->n_crates; i++) {
+        if (crates->crates[i].is_git && !add_repository(source, &crates->crates[i], seen, config, error)) {
+            return FALSE;
+        }
+    }
+    g_string_append(config, "\n[source.vendored-sources]\n");
+    toml_write_pair("directory", crates->vendor_dir, config);
+    return TRUE;
+}
+
+static gboolean cargo2_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                             GError **error)
+{
+    g_autoptr(GString) config = g_string_new(NULL);
+    return crates_stage(source, context, FALSE, tree, directory, error) && write_config(source, config, error) &&
+           crates_add_config(context, tree, directory, "config.toml", config->str, error);
+}
+
 /* Without a ref there are no crates, which is fine. */
 const SourceKind source_kind_cargo2 = {
     .name = "cargo2",
@@ -79,4 +154,8 @@ const SourceKind source_kind_cargo2 = {
     .load_ref = cargo2_load_ref,
     .is_resolved = crates_are_pinned,
     .unique_key = cargo2_unique_key,
+    .track = cargo2_track,
+    .fetch = crates_fetch,
+    .stage = cargo2_stage,
+    .collect_info = crates_collect_info,
 };

@@ -1,0 +1,302 @@
+/* What package registries answer, and the files that name what to get from them: versions, indices, TOML. */
+#include "pypi-index.h"
+#include "pypi-version.h"
+#include "source-package.h"
+#include "toml.h"
+
+#include <string.h>
+
+/* ---- Versions of Python packages, in their order as `packaging` sorts them ----------------------------------------------------------- */
+
+static const struct {
+    const char *text, *normal;
+    gboolean prerelease, equal; /* `equal`: to the one before */
+} versions[] = {
+    {"0.0.00", "0.0.0", FALSE, FALSE},
+    {"1.0.dev456", "1.0.dev456", TRUE, FALSE},
+    {"1.0a1", "1.0a1", TRUE, FALSE},
+    {"1.0a2.dev456", "1.0a2.dev456", TRUE, FALSE},
+    {"1.0a12.dev456", "1.0a12.dev456", TRUE, FALSE},
+    {"1.0a12", "1.0a12", TRUE, FALSE},
+    {"1.0b1.dev456", "1.0b1.dev456", TRUE, FALSE},
+    {"1.0b2", "1.0b2", TRUE, FALSE},
+    {"1.0b2.post345.dev456", "1.0b2.post345.dev456", TRUE, FALSE},
+    {"1.0b2.post345", "1.0b2.post345", TRUE, FALSE},
+    {"1.0rc1.dev456", "1.0rc1.dev456", TRUE, FALSE},
+    {"1.0rc1", "1.0rc1", TRUE, FALSE},
+    {"1.0", "1.0", FALSE, FALSE},
+    {"1.0.0.0", "1.0.0.0", FALSE, TRUE},
+    {"1.0+abc.5", "1.0+abc.5", FALSE, FALSE},
+    {"1.0+abc.7", "1.0+abc.7", FALSE, FALSE},
+    {"1.0+ABC-007", "1.0+abc.7", FALSE, TRUE},
+    {"1.0+5", "1.0+5", FALSE, FALSE},
+    {"1.0.post", "1.0.post0", FALSE, FALSE},
+    {"1.0.rev2", "1.0.post2", FALSE, FALSE},
+    {"1.0-r3", "1.0.post3", FALSE, FALSE},
+    {"1.0.post456.dev34", "1.0.post456.dev34", TRUE, FALSE},
+    {"1.0.post456", "1.0.post456", FALSE, FALSE},
+    {"1.1.dev1", "1.1.dev1", TRUE, FALSE},
+    {"1.9", "1.9", FALSE, FALSE},
+    {"1.10", "1.10", FALSE, FALSE},
+    {"2.0.ALPHA_3", "2.0a3", TRUE, FALSE},
+    {"2.0preview", "2.0rc0", TRUE, FALSE},
+    {"2.0-c-4", "2.0rc4", TRUE, FALSE},
+    {"v2.0-1", "2.0.post1", FALSE, FALSE},
+    {"20240101123456789012345678", "20240101123456789012345678", FALSE, FALSE},
+    {"1!0.1", "1!0.1", FALSE, FALSE},
+};
+
+static void test_python_versions(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(versions); i++) {
+        g_autoptr(PypiVersion) version = pypi_version_parse(versions[i].text, strlen(versions[i].text));
+        g_assert_nonnull(version);
+        g_assert_cmpstr(pypi_version_text(version), ==, versions[i].normal);
+        g_assert_cmpint(pypi_version_is_prerelease(version), ==, versions[i].prerelease);
+        for (gsize j = 0; j < i; j++) {
+            g_autoptr(PypiVersion) before = pypi_version_parse(versions[j].text, strlen(versions[j].text));
+            gboolean equal = j + 1 == i && versions[i].equal;
+            int order = pypi_version_compare(before, version), reverse = pypi_version_compare(version, before);
+            g_assert_true(equal ? order == 0 && reverse == 0 : order < 0 && reverse > 0);
+        }
+    }
+}
+
+static void test_not_versions(void)
+{
+    static const char *const texts[] = {"",      "1.0-",  "1..0",    "a1",    "1.0+", "1.0+a..b",
+                                        "1.0-x", "1.0.f", "1.0a1b2", "1.0 2", "1.0!", "1!"};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_assert_null(pypi_version_parse(texts[i], strlen(texts[i])));
+    }
+    g_assert_null(pypi_version_parse("1.0\0"
+                                     "1",
+                                     5));
+}
+
+/* ---- Indices -------------------------------------------------------------------------------------------------------------------------- */
+
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define FILE_OF(name, more)                                                                                            \
+    "{\"filename\": \"" name "\", \"url\": \"u/" name "\", \"hashes\": {\"sha256\": \"" HASH "\"}" more "}"
+
+static const char *const none[] = {NULL}, *const ones[] = {"1.*", NULL}, *const tens[] = {"1.1?", "9*", NULL};
+
+static const struct {
+    const char *text;
+    PypiFilter filter;
+    PypiResult result;
+    const char *url;
+} indices[] = {
+    {"{\"files\": [" FILE_OF("a-1.9.tar.gz", "") "," FILE_OF("a-1.10.zip", ", \"yanked\": false") "]}",
+     {FALSE, none, none},
+     PYPI_FOUND,
+     "u/a-1.10.zip"},
+    {"{\"files\": [" FILE_OF("a-1.0.tar.gz", "") "," FILE_OF("a-1.0.0.zip", "") "]}",
+     {FALSE, none, none},
+     PYPI_FOUND,
+     "u/a-1.0.0.zip"},
+    {"{\"files\": [" FILE_OF("a-1.0.tar.gz", "") "," FILE_OF("a-2.0rc1.tar.gz", "") "]}",
+     {FALSE, none, none},
+     PYPI_FOUND,
+     "u/a-1.0.tar.gz"},
+    {"{\"files\": [" FILE_OF("a-1.0.tar.gz", "") "," FILE_OF("a-2.0rc1.tar.gz", "") "]}",
+     {TRUE, none, none},
+     PYPI_FOUND,
+     "u/a-2.0rc1.tar.gz"},
+    {"{\"files\": [" FILE_OF("a-1.2.tar.gz", "") "," FILE_OF("a-1.10.tar.gz", "") "," FILE_OF("a-2.tar.gz", "") "]}",
+     {FALSE, ones, tens},
+     PYPI_FOUND,
+     "u/a-1.2.tar.gz"},
+    {"{\"files\": [" FILE_OF("a-1.0.tar.gz", ", \"yanked\": true") "," FILE_OF(
+         "a-2.tar.gz", ", \"yanked\": \"why\"") "," FILE_OF("a-3-py3-none-any.whl", "") "," FILE_OF("nodash.zip",
+                                                                                                    "") "]}",
+     {FALSE, none, none},
+     PYPI_FILTERED,
+     NULL},
+    {"{\"files\": []}", {FALSE, none, none}, PYPI_EMPTY, NULL},
+    {"{\"files\": {}}", {FALSE, none, none}, PYPI_MALFORMED, NULL},
+    {"[]", {FALSE, none, none}, PYPI_MALFORMED, NULL},
+    {"<html>", {FALSE, none, none}, PYPI_MALFORMED, NULL},
+    {"", {FALSE, none, none}, PYPI_MALFORMED, NULL},
+    {"{\"files\": [{\"filename\": \"a-1.zip\", \"url\": \"u\", \"hashes\": {\"sha256\": \"abc\"}}]}",
+     {FALSE, none, none},
+     PYPI_MALFORMED,
+     NULL},
+    {"{\"files\": [{\"filename\": \"a-1.zip\", \"hashes\": {}}, 1, null, {\"filename\": 1}]}",
+     {FALSE, none, none},
+     PYPI_MALFORMED,
+     NULL},
+};
+
+static void test_pypi_index(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(indices); i++) {
+        g_autofree char *url = NULL, *sha256 = NULL;
+        PypiResult result =
+            pypi_index_find(indices[i].text, strlen(indices[i].text), &indices[i].filter, &url, &sha256);
+        g_assert_cmpint(result, ==, indices[i].result);
+        g_assert_cmpstr(url, ==, indices[i].url);
+        g_assert_cmpstr(sha256, ==, result == PYPI_FOUND ? HASH : NULL);
+    }
+}
+
+static void test_cpan_index(void)
+{
+    static const char listing[] = "File: x\nA::B 9 in/head.tar.gz\n\nA::B::C undef A/B/C.tar.gz\n"
+                                  "A::B   1.0\tA/AB/A-B-1.tar.gz\r\nOdd two words too many\nLast 1 L.zip";
+    g_autofree char *found = cpan_index_find(listing, "A::B"), *last = cpan_index_find(listing, "Last");
+    g_assert_cmpstr(found, ==, "A/AB/A-B-1.tar.gz");
+    g_assert_cmpstr(last, ==, "L.zip");
+    g_assert_null(cpan_index_find(listing, "A"));
+    g_assert_null(cpan_index_find(listing, "Odd"));
+    g_assert_null(cpan_index_find("no empty line\nA 1 x", "A"));
+    g_assert_null(cpan_index_find("", "A"));
+}
+
+/* ---- TOML ----------------------------------------------------------------------------------------------------------------------------- */
+
+static Toml *parse(Arena *arena, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    Toml *toml = toml_parse(arena, text, strlen(text), &error);
+    g_assert_no_error(error);
+    return toml;
+}
+
+static void test_toml_values(void)
+{
+    static const char text[] =
+        "# a comment\r\n"
+        "plain = \"a\\tb\\u00e9\\U0001F600\\\"\"\n'quoted key' = 'C:\\new'\n"
+        "many = \"\"\"\nfirst\\\n   joined \"\" quote\"\"\"\"\"\nraw = '''\r\n'it''s'''\n"
+        "int = 1_000\nhex = 0xDEAD_beef\nreal = -6.26e-3\ninf = +inf\nyes = true\n"
+        "date = 1979-05-27T07:32:00.5-07:00\nday = 1979-05-27 07:32:00\n"
+        "list = [ 1, # one\n 'two', [3, ], ]\ninline = { a.b = 1, c = {} }\nx.y.z = 'dotted'\nx.y.w = 1\n"
+        "[table]\nkey = \"v\"\n[table.sub . 'deep key']\n[[array]]\nn = 'one'\n[array.of]\nk = 1\n[[array]]\nn = "
+        "'two'\n"
+        "[parent.child]\n[parent]\nlate = 1\n";
+    Arena *arena = arena_new();
+    Toml *toml = parse(arena, text);
+    g_assert_cmpstr(toml_find_string(toml, "plain"), ==, "a\tb\303\251\360\237\230\200\"");
+    g_assert_cmpstr(toml_find_string(toml, "quoted key"), ==, "C:\\new");
+    g_assert_cmpstr(toml_find_string(toml, "many"), ==, "firstjoined \"\" quote\"\"");
+    g_assert_cmpstr(toml_find_string(toml, "raw"), ==, "'it''s");
+    g_assert_cmpint(toml_type(toml_find(toml, "int")), ==, TOML_INTEGER);
+    g_assert_cmpstr(toml_text(toml_find(toml, "hex")), ==, "0xDEAD_beef");
+    g_assert_cmpint(toml_type(toml_find(toml, "real")), ==, TOML_FLOAT);
+    g_assert_cmpint(toml_type(toml_find(toml, "inf")), ==, TOML_FLOAT);
+    g_assert_cmpint(toml_type(toml_find(toml, "yes")), ==, TOML_BOOLEAN);
+    g_assert_cmpint(toml_type(toml_find(toml, "date")), ==, TOML_DATE);
+    g_assert_cmpstr(toml_text(toml_find(toml, "day")), ==, "1979-05-27 07:32:00");
+    g_assert_cmpuint(toml_size(toml_find(toml, "list")), ==, 3);
+    g_assert_cmpuint(toml_size(toml_at(toml_find(toml, "list"), 2)), ==, 1);
+    g_assert_nonnull(toml_find(toml_find(toml_find(toml, "inline"), "a"), "b"));
+    g_assert_cmpstr(toml_find_string(toml_find(toml_find(toml, "x"), "y"), "z"), ==, "dotted");
+    g_assert_nonnull(toml_find(toml_find(toml_find(toml, "table"), "sub"), "deep key"));
+    Toml *array = toml_find(toml, "array");
+    g_assert_cmpuint(toml_size(array), ==, 2);
+    g_assert_cmpstr(toml_find_string(toml_at(array, 1), "n"), ==, "two");
+    g_assert_cmpstr(toml_key_at(toml_at(array, 0), 1), ==, "of");
+    g_assert_cmpuint(toml_size(toml_find(toml, "parent")), ==, 2);
+    g_assert_null(toml_find_string(toml, "int"));
+    g_assert_null(toml_find(NULL, "x"));
+    arena_free(arena);
+}
+
+static const struct {
+    const char *text, *problem;
+} bad_toml[] = {
+    {"a", "line 1, column 2: expected '='"},
+    {"a = ", "line 1, column 5: invalid value"},
+    {"a = 1 b = 2", "line 1, column 7: expected the end of the line"},
+    {"a = 01", "invalid value"},
+    {"a = 1__0", "invalid value"},
+    {"a = truely", "invalid value"},
+    {"a = 1\na = 2", "line 2, column 4: a key that has a value already"},
+    {"a = 1\na.b = 2", "a key that has a value already"},
+    {"a = {b = 1}\na.c = 2", "a key that has a value already"},
+    {"a = {b.c = 1}\n[a.b]", "a key that has a value already"},
+    {"[a]\n[a]", "a table that is there already"},
+    {"a.b = 1\n[a]", "a table that is there already"},
+    {"[a.b]\n[a]\nb.c = 1", "a key that has a value already"},
+    {"a = []\n[[a]]", "a key that has a value already"},
+    {"[[a]]\n[a]", "a table that is there already"},
+    {"[a", "a header without an end"},
+    {"[]", "expected a key"},
+    {"a = \"x", "a string without an end"},
+    {"a = \"x\ny\"", "a string without an end"},
+    {"a = '''x", "a string without an end"},
+    {"a = \"\\q\"", "an unknown escape"},
+    {"a = \"\\ud800\"", "an escape that is no character"},
+    {"a = \"\\u00g0\"", "an escape without enough hexadecimal digits"},
+    {"a = \"\001\"", "a control character in a string"},
+    {"# \001", "a control character in a comment"},
+    {"a = [1 2]", "expected ',' or ']'"},
+    {"a = {b = 1,}", "expected a key"},
+    {"a = {b = 1", "expected ',' or '}'"},
+    {"\"\"\"a\"\"\" = 1", "expected '='"},
+    {"a = \"\377\"", "line 1, column 6: not UTF-8"},
+};
+
+static void test_bad_toml(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(bad_toml); i++) {
+        Arena *arena = arena_new();
+        g_autoptr(GError) error = NULL;
+        Toml *toml = toml_parse(arena, bad_toml[i].text, strlen(bad_toml[i].text), &error);
+        g_assert_null(toml);
+        g_assert_nonnull(error);
+        if (strstr(error->message, bad_toml[i].problem) == NULL) {
+            g_error("%s: %s", bad_toml[i].text, error->message);
+        }
+        arena_free(arena);
+    }
+}
+
+static void check_refused(const char *text, const char *problem)
+{
+    Arena *arena = arena_new();
+    g_autoptr(GError) error = NULL;
+    g_assert_null(toml_parse(arena, text, strlen(text), &error));
+    g_assert_nonnull(strstr(error->message, problem));
+    arena_free(arena);
+}
+
+static void test_toml_limits(void)
+{
+    g_autoptr(GString) deep = g_string_new("a = ");
+    g_autoptr(GString) dotted = g_string_new("a");
+    g_autoptr(GString) wide = g_string_new(NULL);
+    for (int i = 0; i < 100000; i++) {
+        g_string_append_c(deep, '[');
+        g_string_append(dotted, ".a");
+        g_string_append_printf(wide, "k%d = 1\n", i);
+    }
+    check_refused(deep->str, "nested too deeply");
+    check_refused(dotted->str, "a key of too many parts");
+    check_refused(wide->str, "too many keys");
+}
+
+static void test_toml_writing(void)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    toml_write_pair("plain-key_1", "a\"b\\c\td\001\303\251", out);
+    toml_write_pair("git+https://x", "", out);
+    toml_write_key("", out);
+    g_assert_cmpstr(out->str, ==, "plain-key_1 = \"a\\\"b\\\\c\\td\\u0001\303\251\"\n\"git+https://x\" = \"\"\n\"\"");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pypi-version/order", test_python_versions);
+    g_test_add_func("/pypi-version/bad", test_not_versions);
+    g_test_add_func("/pypi-index", test_pypi_index);
+    g_test_add_func("/cpan-index", test_cpan_index);
+    g_test_add_func("/toml/values", test_toml_values);
+    g_test_add_func("/toml/bad", test_bad_toml);
+    g_test_add_func("/toml/limits", test_toml_limits);
+    g_test_add_func("/toml/writing", test_toml_writing);
+    return g_test_run();
+}
