@@ -29,8 +29,7 @@ static gboolean configure_dependencies(Element *element, GError **error)
 {
     const Node *ignored = node_find(element->config, "ignore");
     if (element->n_sources > 0) {
-        error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: collect-integration elements may not have sources",
-                  element->full_name);
+        error_set(error, ERROR_ELEMENT, NULL, &element->where, "collect-integration elements may not have sources");
         return FALSE;
     }
     if (node_size(ignored) == 0) {
@@ -40,8 +39,8 @@ static gboolean configure_dependencies(Element *element, GError **error)
     for (gsize i = 0; i < node_size(ignored); i++) {
         const Node *name = node_at(ignored, i);
         if (!scope_has(elements, node_text(name))) {
-            error_set(error, ERROR_ELEMENT, NULL, node_where(name), "%s: element %s is not in dependencies",
-                      element->full_name, node_text(name));
+            error_set(error, ERROR_ELEMENT, NULL, node_where(name), "element %s is not in dependencies",
+                      node_text(name));
             return FALSE;
         }
     }

@@ -4,23 +4,49 @@
 #include "element-private.h"
 #include "layout.h"
 
+#include <string.h>
+
 /* Where dependencies go that say nothing else. */
 #define INPUT_LOCATION "/buildstream/allfiles"
 /* Part of the key; counts up with the plugin's behaviour. */
 #define KEY_VERSION 4
 
-static gboolean check_metadata(const Element *element, const Node *metadata, GError **error)
+/* The plugin writes the file with a Python module to which a percent sign means a reference to another value. */
+static gboolean check_percent(const Node *value, GError **error)
+{
+    for (const char *sign = strchr(node_text(value), '%'); sign != NULL; sign = strchr(sign, '%')) {
+        const char *end = sign[1] == '(' ? strchr(sign + 2, ')') : NULL;
+        if (end != NULL && end > sign + 2 && end[1] == 's') {
+            sign = end;
+        } else if (sign[1] == '%') {
+            sign += 2;
+        } else {
+            error_set(error, ERROR_ELEMENT, NULL, node_where(value),
+                      "invalid interpolation syntax in '%s' (a percent sign is written '%%%%')", node_text(value));
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean check_section(const Node *section, GError **error)
+{
+    for (gsize i = 0; i < node_size(section); i++) {
+        const char *text = NULL;
+        if (!node_get_string(section, node_key_at(section, i), &text, error) ||
+            !check_percent(node_value_at(section, i), error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean check_metadata(const Node *metadata, GError **error)
 {
     for (gsize i = 0; i < node_size(metadata); i++) {
         Node *section = NULL;
-        const char *text = NULL;
-        if (!node_get_mapping(metadata, node_key_at(metadata, i), &section, error)) {
+        if (!node_get_mapping(metadata, node_key_at(metadata, i), &section, error) || !check_section(section, error)) {
             return FALSE;
-        }
-        for (gsize j = 0; j < node_size(section); j++) {
-            if (!node_get_string(section, node_key_at(section, j), &text, error)) {
-                return FALSE;
-            }
         }
     }
     if (node_find(metadata, "Application") == NULL && node_find(metadata, "Runtime") == NULL) {
@@ -49,7 +75,7 @@ static gboolean configure(Element *element, GError **error)
         }
     }
     return node_need(config, "metadata", error) && node_get_mapping(config, "metadata", &metadata, error) &&
-           check_metadata(element, metadata, error);
+           check_metadata(metadata, error);
 }
 
 static gboolean configure_dependencies(Element *element, GError **error)

@@ -141,8 +141,7 @@ static gboolean configure_dependencies(Element *element, GError **error)
         }
     }
     if (script->layout.count == n_tools) {
-        error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: No flatpak images specified for this repo",
-                  element->full_name);
+        error_set(error, ERROR_ELEMENT, NULL, &element->where, "No flatpak images specified for this repo");
         return FALSE;
     }
     add_copies(element);
