@@ -10,20 +10,8 @@
 
 /* ---- build-events.c ---- */
 
-/* `started` is g_get_monotonic_time() at the START event, or 0. */
-G_GNUC_PRINTF(5, 6)
-void build_event(Build *build, EventType type, gint64 started, const char *detail, const char *format, ...);
-/* START with a return value for the event that ends it. */
-gint64 build_event_start(Build *build, const char *message);
-/* A warning of BuildStream's: an error if the project made it fatal.  `token` is a static string. */
-gboolean build_warn(Build *build, const char *token, const char *message, const char *detail, GError **error);
 /* A line for the element's log only. */
 G_GNUC_PRINTF(2, 3) void build_log(Build *build, const char *format, ...);
-
-/* ---- build-stage.c ---- */
-
-/* All artifacts of `elements` in one tree at "/", overlaps reported.  Not integrated. */
-gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);
 
 /* ---- build-run.c ---- */
 
@@ -88,11 +76,6 @@ gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **e
 /* Stops it and puts the account into the build.  FALSE if it could not serve. */
 gboolean proxy_finish(Proxy *proxy, GError **error);
 
-/* ---- integration.c ---- */
-
-/* Borrowed strings; free the array. */
-GPtrArray *build_integration_commands(Element *element);
-
 /* ---- build.c ---- */
 
 gboolean build_begin(Build *build, Element *element, const BuildContext *context, const char *action, GError **error);
@@ -104,8 +87,3 @@ void build_end(Build *build);
 void build_element_directories(Build *build, CommandPlan *plan);
 /* Those, and root, environment and proxy: all but the commands. */
 gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error);
-
-/* ---- kind-assemble.c ---- */
-
-/* Nothing: for kinds without files of their own. */
-gboolean kind_stack_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);

@@ -204,19 +204,12 @@ static void log_environment(Build *build)
     }
 }
 
-typedef gboolean (*AssembleFunc)(Element *element, Build *build, SluiceDigest *files, GError **error);
-
-static AssembleFunc kind_assemble(const ElementKind *kind)
-{
-    return kind->assemble || !(kind->flags & KIND_NO_ARTIFACT) ? kind->assemble : kind_stack_assemble;
-}
-
 static gboolean assemble(Build *build, GError **error)
 {
     SluiceDigest files;
     GError *problem = NULL;
     log_environment(build);
-    if (kind_assemble(build->element->kind)(build->element, build, &files, &problem))
+    if (build->element->kind->assemble(build->element, build, &files, &problem))
         return store_success(build, &files, error);
     if (is_result(problem)) {
         g_autoptr(GError) second = NULL;
@@ -253,7 +246,7 @@ void build_end(Build *build)
 
 gboolean build_run(Element *element, const BuildContext *context, GError **error)
 {
-    if (!kind_assemble(element->kind)) {
+    if (!element->kind->assemble) {
         error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: elements of kind %s are not built",
                   element->full_name, element->kind_name);
         return FALSE;

@@ -95,14 +95,26 @@ typedef struct {
     const char *proxy_required; /* the program that must have called the proxy, or the build fails; NULL: none */
 } CommandPlan;
 
+/* `started` is g_get_monotonic_time() at the START event, or 0. */
+G_GNUC_PRINTF(5, 6)
+void build_event(Build *build, EventType type, gint64 started, const char *detail, const char *format, ...);
+/* START with a return value for the event that ends it. */
+gint64 build_event_start(Build *build, const char *message);
+/* A warning of BuildStream's: an error if the project made it fatal.  `token` is a static string. */
+gboolean build_warn(Build *build, const char *token, const char *message, const char *detail, GError **error);
+
 /* BUILD-scope dependencies where their `location` configs say, merged, overlaps reported; with `integrate`, those staged at "/" integrated.
  * Sets environment_root. */
 gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error);
+/* All artifacts of `elements` in one tree at "/", overlaps reported.  Not integrated. */
+gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);
 /* Adds the sources' files under `path` of the tree `root`. */
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error);
 /* Runs the integration commands of `elements` in the tree `lower`; once for each such question, by any process. */
 gboolean build_integrate(Build *build, GPtrArray *elements, const SluiceDigest *lower, SluiceDigest *root,
                          GError **error);
+/* The element's integration commands; borrowed strings, free the array. */
+GPtrArray *build_integration_commands(Element *element);
 /* The element's environment as "NAME=value", its digest-environment variables included; in the build's arena. */
 const char *const *build_environment(Build *build, GError **error);
 /* Runs all steps in one sandbox and captures `collect`. */

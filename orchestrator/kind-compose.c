@@ -1,7 +1,9 @@
 /*
  * kind-compose.c - a selection of what the dependencies contain, after their integration commands.
  */
+#include "build.h"
 #include "element-private.h"
+#include "split.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,63 @@ static Json *unique_key(Element *element, Arena *arena)
     return key;
 }
 
+static gboolean in_manifest(const char *path, gpointer data)
+{
+    return g_hash_table_contains(data, path);
+}
+
+/* Paths that the split rules of the elements leave of their artifacts. */
+static gboolean compute_manifest(Build *build, GPtrArray *elements, SplitRules *rules, GHashTable *paths,
+                                 GError **error)
+{
+    for (guint i = 0; i < elements->len; i++) {
+        rules->element = elements->pdata[i];
+        if (rules->element->kind->flags & KIND_NO_ARTIFACT)
+            continue;
+        GError *problem = NULL;
+        g_autoptr(Artifact) artifact =
+            artifact_find(build->context->store, rules->element, build->context->strict, &problem);
+        if (problem) {
+            g_propagate_error(error, problem);
+            return FALSE;
+        }
+        if (artifact && artifact->has_files &&
+            !split_manifest(build->context->store, &artifact->files, split_rules_keep, rules, paths, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean compose_selection(Build *build, GPtrArray *elements, SplitRules *rules, const SluiceDigest *before,
+                                  const SluiceDigest *after, SluiceDigest *files, GError **error)
+{
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (!compute_manifest(build, elements, rules, paths, error) ||
+        !split_added(build->context->store, before, after, paths, error))
+        return FALSE;
+    build_event(build, EVENT_INFO, 0, NULL, "Composing %u files", g_hash_table_size(paths));
+    return split_tree(build->context->store, after, in_manifest, paths, files, error);
+}
+
+static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    SplitRules rules = {.orphans = TRUE};
+    gboolean integrate = TRUE;
+    SluiceDigest before;
+    if (!split_rules_read(&rules, element->config, build->arena, error) ||
+        !node_get_bool(element->config, "integrate", &integrate, error) ||
+        !build_stage_dependencies(build, FALSE, &before, error))
+        return FALSE;
+    g_autoptr(GPtrArray) elements = element_scope(element, SCOPE_BUILD);
+    SluiceDigest after = before;
+    if (integrate && !build_integrate(build, elements, &before, &after, error))
+        return FALSE;
+    if (*rules.include || *rules.exclude || !rules.orphans)
+        return compose_selection(build, elements, &rules, &before, &after, files, error);
+    *files = after;
+    return TRUE;
+}
+
 const ElementKind element_kind_compose = {
     .name = "compose",
     .defaults = "config:\n"
@@ -82,5 +141,5 @@ const ElementKind element_kind_compose = {
     .flags = KIND_RUNS_COMMANDS | KIND_STRICT_REBUILD | KIND_FORBID_RUNTIME_DEPS | KIND_FORBID_SOURCES,
     .configure = configure,
     .unique_key = unique_key,
-    .assemble = kind_compose_assemble,
+    .assemble = assemble,
 };

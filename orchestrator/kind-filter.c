@@ -1,7 +1,9 @@
 /*
  * kind-filter.c - a part of one element's artifact, chosen by split domains.
  */
+#include "build.h"
 #include "element-private.h"
+#include "split.h"
 
 static gboolean configure(Element *element, GError **error)
 {
@@ -73,6 +75,84 @@ static Json *unique_key(Element *element, Arena *arena)
     return key;
 }
 
+static void list_unknown(const Element *element, const char *const *domains, const Node *where, GString *detail)
+{
+    const char *const *known = element_split_domains(element);
+    gboolean heading = FALSE;
+    for (; *domains; domains++) {
+        if (known && g_strv_contains(known, *domains))
+            continue;
+        const Provenance *place = where ? node_where(where) : NULL;
+        if (!heading && place)
+            g_string_append_printf(detail, "Unknown domains were used in %s [line %d column %d]\n", place->file->name,
+                                   place->line, place->column);
+        heading = TRUE;
+        g_string_append_printf(detail, " - %s\n", *domains);
+    }
+}
+
+static gboolean check_domains(const Element *element, const SplitRules *rules, GError **error)
+{
+    g_autoptr(GString) detail = g_string_new(NULL);
+    list_unknown(rules->element, rules->include, node_find(element->config, "include"), detail);
+    list_unknown(rules->element, rules->exclude, node_find(element->config, "exclude"), detail);
+    if (detail->len == 0)
+        return TRUE;
+    GError *problem = NULL;
+    error_set(&problem, ERROR_ELEMENT, NULL, NULL, "Unknown domains declared.");
+    error_set_detail(problem, g_strchomp(detail->str));
+    g_propagate_error(error, problem);
+    return FALSE;
+}
+
+/* The public data with the commands of what is filtered in front of its own. */
+static Node *public_with_integration(Build *build)
+{
+    Arena *arena = build->arena;
+    g_autoptr(GPtrArray) commands = build_integration_commands(build->element);
+    Node *public_ =
+        build->element->public_ ? node_clone(arena, build->element->public_) : node_new_mapping(arena, NULL);
+    Node *bst = node_find(public_, "bst"), *list = node_new_sequence(arena, NULL);
+    if (!bst) {
+        bst = node_new_mapping(arena, NULL);
+        node_set(arena, public_, "bst", bst);
+    }
+    for (guint i = 0; i < commands->len; i++)
+        node_append(arena, list, node_new_scalar(arena, commands->pdata[i], NULL));
+    node_set(arena, bst, "integration-commands", list);
+    return public_;
+}
+
+static Element *only_build_dependency(const Element *element)
+{
+    for (gsize i = 0; i < element->n_dependencies; i++) {
+        if (element->dependencies[i].types & DEP_BUILD)
+            return element->dependencies[i].element;
+    }
+    return NULL;
+}
+
+static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    Element *parent = only_build_dependency(element);
+    g_return_val_if_fail(parent, FALSE); /* the kind's configure_dependencies has counted them */
+    SplitRules rules = {.element = parent};
+    gboolean pass = FALSE;
+    SluiceDigest whole;
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    g_ptr_array_add(one, parent);
+    if (!split_rules_read(&rules, element->config, build->arena, error) || !check_domains(element, &rules, error) ||
+        !node_get_bool(element->config, "pass-integration", &pass, error))
+        return FALSE;
+    if (pass)
+        build->public_ = public_with_integration(build);
+    gint64 started = build_event_start(build, "Staging artifact");
+    gboolean staged = build_stage_artifacts(build, one, &whole, error) &&
+                      split_tree(build->context->store, &whole, split_rules_keep, &rules, files, error);
+    build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Staging artifact");
+    return staged;
+}
+
 const ElementKind element_kind_filter = {
     .name = "filter",
     .defaults = "config:\n"
@@ -85,5 +165,5 @@ const ElementKind element_kind_filter = {
     .configure = configure,
     .configure_dependencies = configure_dependencies,
     .unique_key = unique_key,
-    .assemble = kind_filter_assemble,
+    .assemble = assemble,
 };

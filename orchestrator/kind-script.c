@@ -1,6 +1,7 @@
 /*
  * kind-script.c - commands over staged artifacts, without sources.
  */
+#include "build.h"
 #include "element-private.h"
 #include "kind-script.h"
 
@@ -71,6 +72,24 @@ static gboolean configure_dependencies(Element *element, GError **error)
     return TRUE;
 }
 
+static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    CommandStep step = {NULL};
+    const char *install_root = element_variable(element, "install-root"), *cwd = element_variable(element, "cwd");
+    const char *const writable[] = {install_root, NULL};
+    CommandPlan plan = {
+        .steps = &step, .n_steps = 1, .cwd = cwd ? cwd : "/", .writable = writable, .collect = install_root};
+    plan.environment = build_environment(build, error);
+    if (!plan.environment || !node_get_strings(element->config, "commands", build->arena, &step.commands, error) ||
+        !node_get_bool(element->config, "root-read-only", &plan.root_read_only, error) ||
+        !build_stage_dependencies(build, TRUE, &plan.root, error) ||
+        !build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, &plan, error))
+        return FALSE;
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, &plan.root, error);
+    return tree && sluice_tree_make_directory(tree, install_root, error) &&
+           sluice_tree_commit(tree, &plan.root, error) && build_commands(build, &plan, files, error);
+}
+
 const ElementKind element_kind_script = {
     .name = "script",
     .defaults = "variables:\n"
@@ -82,5 +101,5 @@ const ElementKind element_kind_script = {
     .configure = configure,
     .configure_dependencies = configure_dependencies,
     .unique_key = script_element_unique_key,
-    .assemble = kind_script_assemble,
+    .assemble = assemble,
 };

@@ -1,7 +1,7 @@
 /*
  * kind-stack.c - a name for several elements; nothing of its own.
  */
-#include "kind.h"
+#include "build.h"
 
 static gboolean configure(Element *element, GError **error)
 {
@@ -30,10 +30,17 @@ static Json *unique_key(Element *element, Arena *arena)
     return json_int(arena, 1);
 }
 
+static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    g_autoptr(SluiceTree) tree = sluice_tree_new(build->context->store);
+    return sluice_tree_commit(tree, files, error);
+}
+
 const ElementKind element_kind_stack = {
     .name = "stack",
     .flags = KIND_FORBID_SOURCES | KIND_NO_ARTIFACT,
     .configure = configure,
     .configure_dependencies = configure_dependencies,
     .unique_key = unique_key,
+    .assemble = assemble,
 };

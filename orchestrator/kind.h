@@ -46,12 +46,6 @@ gboolean build_element_configure_dependencies(Element *element, GError **error);
 Json *build_element_unique_key(Element *element, Arena *arena);
 gboolean build_element_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
 
-/* What makes the files of the other kinds: assemble functions, by kind. */
-gboolean kind_import_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_compose_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_filter_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-gboolean kind_script_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
-
 /* Parts of unique keys. */
 /* A list of strings in code point order; `list` may be NULL. */
 Json *sorted_strings_key(Arena *arena, const Node *list);

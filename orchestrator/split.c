@@ -15,6 +15,15 @@ static gboolean check_depth(unsigned depth, const char *path, GError **error)
 
 /* ---- Rules --------------------------------------------------------------------------------------------------------------- */
 
+gboolean split_rules_read(SplitRules *rules, const Node *config, Arena *arena, GError **error)
+{
+    static const char *const none[] = {NULL};
+    rules->include = rules->exclude = none;
+    return node_get_strings(config, "include", arena, &rules->include, error) &&
+           node_get_strings(config, "exclude", arena, &rules->exclude, error) &&
+           node_get_bool(config, "include-orphans", &rules->orphans, error);
+}
+
 gboolean split_rules_keep(const char *path, gpointer data)
 {
     const SplitRules *rules = data;

@@ -18,6 +18,8 @@ typedef struct {
     const char *const *exclude;
     gboolean orphans; /* what is in no domain */
 } SplitRules;
+/* include, exclude (empty if they are not there) and include-orphans (stays) of a config. */
+gboolean split_rules_read(SplitRules *rules, const Node *config, Arena *arena, GError **error);
 gboolean split_rules_keep(const char *path, gpointer data);
 
 /* Absolute paths of all that `keep` accepts, directories too; keys of `paths`, which frees them. */
