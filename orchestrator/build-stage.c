@@ -8,54 +8,47 @@
 
 typedef struct {
     const char *location;
-    GPtrArray *elements; /* dependencies as they are listed */
-} LayoutItem;
+    GPtrArray *elements; /* in the order of the layout */
+} Location;
 
-static void layout_item_clear(gpointer data)
+static void location_clear(gpointer data)
 {
-    g_ptr_array_unref(((LayoutItem *)data)->elements);
+    g_ptr_array_unref(((Location *)data)->elements);
 }
 
-static void layout_add(GArray *layout, const char *location, Element *element)
+static gint compare_locations(gconstpointer a, gconstpointer b)
 {
-    for (guint i = 0; i < layout->len; i++) {
-        LayoutItem *item = &g_array_index(layout, LayoutItem, i);
-        if (strcmp(item->location, location) == 0) {
-            g_ptr_array_add(item->elements, element);
+    return strcmp(((const Location *)a)->location, ((const Location *)b)->location);
+}
+
+static void add_place(GArray *locations, const LayoutPlace *place)
+{
+    for (guint i = 0; i < locations->len; i++) {
+        Location *known = &g_array_index(locations, Location, i);
+        if (strcmp(known->location, place->location) == 0) {
+            g_ptr_array_add(known->elements, place->element);
             return;
         }
     }
-    LayoutItem item = {location, g_ptr_array_new()};
-    g_ptr_array_add(item.elements, element);
-    g_array_append_val(layout, item);
+    Location location = {place->location, g_ptr_array_new()};
+    g_ptr_array_add(location.elements, place->element);
+    g_array_append_val(locations, location);
 }
 
-static gint layout_order(gconstpointer a, gconstpointer b)
+/* In the order in which they are staged. */
+static GArray *layout_locations(const Layout *layout)
 {
-    return strcmp(((const LayoutItem *)a)->location, ((const LayoutItem *)b)->location);
+    GArray *locations = g_array_new(FALSE, FALSE, sizeof(Location));
+    g_array_set_clear_func(locations, location_clear);
+    for (gsize i = 0; i < layout->count; i++)
+        add_place(locations, &layout->places[i]);
+    g_array_sort(locations, compare_locations);
+    return locations;
 }
 
-/* Build dependencies by `location`.  A dependency that is written with and without config counts only where it has config, as in
- * BuildStream. */
-static GArray *element_layout(Element *element, GError **error)
+static GPtrArray *location_scope(const Location *location)
 {
-    g_autoptr(GArray) layout = g_array_new(FALSE, FALSE, sizeof(LayoutItem));
-    g_array_set_clear_func(layout, layout_item_clear);
-    for (gsize i = 0; i < element->n_dependencies; i++) {
-        const Dependency *dependency = &element->dependencies[i];
-        if (!(dependency->types & DEP_BUILD))
-            continue;
-        if (dependency->n_configs == 0)
-            layout_add(layout, "/", dependency->element);
-        for (gsize j = 0; j < dependency->n_configs; j++) {
-            const char *location = "/";
-            if (!node_get_string(dependency->configs[j], "location", &location, error))
-                return NULL;
-            layout_add(layout, location, dependency->element);
-        }
-    }
-    g_array_sort(layout, layout_order);
-    return g_steal_pointer(&layout);
+    return elements_scope((Element *const *)location->elements->pdata, location->elements->len, SCOPE_RUN);
 }
 
 /* ---- Artifacts ----------------------------------------------------------------------------------------------------------- */
@@ -80,8 +73,19 @@ static gboolean find_files(Build *build, Element *element, SluiceDigest *files, 
     return FALSE;
 }
 
+/* The part of an artifact that the rules leave; all of it without rules. */
+static gboolean split_files(Build *build, Element *element, const SplitRules *rules, SluiceDigest *files,
+                            GError **error)
+{
+    if (!rules || (rules->orphans && !*rules->include && !*rules->exclude))
+        return TRUE;
+    SplitRules own = *rules;
+    own.element = element;
+    return split_tree(build->context->store, files, split_rules_keep, &own, files, error);
+}
+
 static gboolean stage_artifact(Build *build, OverlapCollector *collector, SluiceTree *tree, Element *element,
-                               GError **error)
+                               const SplitRules *rules, GError **error)
 {
     if (element->kind->flags & KIND_NO_ARTIFACT)
         return TRUE;
@@ -91,15 +95,16 @@ static gboolean stage_artifact(Build *build, OverlapCollector *collector, Sluice
         return FALSE;
     build_log(build, "[--:--:--] STATUS  [%.8s] %s: Staging %s/%.8s\n", element->strong_key, element->full_name,
               element->name, element->strong_key);
-    return !present || overlap_stage(collector, tree, element, &files, error);
+    return !present || (split_files(build, element, rules, &files, error) &&
+                        overlap_stage(collector, tree, element, &files, error));
 }
 
 static gboolean stage_session(Build *build, OverlapCollector *collector, SluiceTree *tree, GPtrArray *elements,
-                              const char *location, GError **error)
+                              const char *location, const SplitRules *rules, GError **error)
 {
     overlap_session_begin(collector, location);
     for (guint i = 0; i < elements->len; i++) {
-        if (!stage_artifact(build, collector, tree, elements->pdata[i], error))
+        if (!stage_artifact(build, collector, tree, elements->pdata[i], rules, error))
             return FALSE;
     }
     return overlap_session_end(collector, error);
@@ -109,51 +114,64 @@ gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *
 {
     g_autoptr(SluiceTree) tree = sluice_tree_new(build->context->store);
     g_autoptr(OverlapCollector) collector = overlap_collector_new(build);
-    return stage_session(build, collector, tree, elements, "/", error) && sluice_tree_commit(tree, root, error);
+    return stage_session(build, collector, tree, elements, "/", NULL, error) && sluice_tree_commit(tree, root, error);
 }
 
-static gboolean stage_layout(Build *build, GArray *layout, SluiceDigest *root, GError **error)
+static gboolean stage_location(Build *build, OverlapCollector *collector, SluiceTree *tree, const Location *location,
+                               const SplitRules *rules, GError **error)
+{
+    g_autofree char *message = g_strdup_printf("Staging dependencies at: %s", location->location);
+    g_autoptr(GPtrArray) elements = location_scope(location);
+    gint64 started = build_event_start(build, message);
+    gboolean staged = sluice_tree_make_directory(tree, location->location, error) &&
+                      stage_session(build, collector, tree, elements, location->location, rules, error);
+    build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
+    return staged;
+}
+
+static gboolean stage_locations(Build *build, GArray *locations, const StagePlan *plan, SluiceDigest *root,
+                                GError **error)
 {
     g_autoptr(SluiceTree) tree = sluice_tree_new(build->context->store);
     g_autoptr(OverlapCollector) collector = overlap_collector_new(build);
-    for (guint i = 0; i < layout->len; i++) {
-        LayoutItem *item = &g_array_index(layout, LayoutItem, i);
-        g_autofree char *message = g_strdup_printf("Staging dependencies at: %s", item->location);
-        g_autoptr(GPtrArray) elements =
-            elements_scope((Element *const *)item->elements->pdata, item->elements->len, SCOPE_RUN);
-        gint64 started = build_event_start(build, message);
-        gboolean staged = sluice_tree_make_directory(tree, item->location, error) &&
-                          stage_session(build, collector, tree, elements, item->location, error);
-        build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
-        if (!staged)
+    for (guint i = 0; i < locations->len; i++) {
+        Location *location = &g_array_index(locations, Location, i);
+        gboolean part = g_strcmp0(plan->split_location, location->location) == 0;
+        if (!stage_location(build, collector, tree, location, part ? &plan->split : NULL, error))
             return FALSE;
     }
     return sluice_tree_commit(tree, root, error);
 }
 
-static gboolean integrate_layout(Build *build, GArray *layout, SluiceDigest *root, GError **error)
+static gboolean integrate_locations(Build *build, GArray *locations, SluiceDigest *root, GError **error)
 {
-    for (guint i = 0; i < layout->len; i++) {
-        LayoutItem *item = &g_array_index(layout, LayoutItem, i);
-        if (strcmp(item->location, "/") != 0)
+    for (guint i = 0; i < locations->len; i++) {
+        Location *location = &g_array_index(locations, Location, i);
+        if (strcmp(location->location, "/") != 0)
             continue;
-        g_autoptr(GPtrArray) elements =
-            elements_scope((Element *const *)item->elements->pdata, item->elements->len, SCOPE_RUN);
+        g_autoptr(GPtrArray) elements = location_scope(location);
         return build_integrate(build, elements, root, root, error);
     }
     return TRUE;
 }
 
-gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error)
+gboolean build_stage(Build *build, const StagePlan *plan, SluiceDigest *root, GError **error)
 {
-    g_autoptr(GArray) layout = element_layout(build->element, error);
-    if (!layout || !stage_layout(build, layout, root, error))
-        return FALSE;
-    if (integrate && !integrate_layout(build, layout, root, error))
+    g_autoptr(GArray) locations = layout_locations(plan->layout);
+    if (!stage_locations(build, locations, plan, root, error) ||
+        (plan->integrate && !integrate_locations(build, locations, root, error)))
         return FALSE;
     build->environment_root = *root;
     build->has_environment_root = TRUE;
     return TRUE;
+}
+
+gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error)
+{
+    Layout layout = {.arena = build->arena};
+    StagePlan plan = {.layout = &layout, .integrate = integrate};
+    layout_add_dependencies(&layout, build->element, "location", "/");
+    return build_stage(build, &plan, root, error);
 }
 
 /* ---- Sources ------------------------------------------------------------------------------------------------------------- */
@@ -176,40 +194,21 @@ gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root,
 
 /* ---- Environment --------------------------------------------------------------------------------------------------------- */
 
-/* Build dependencies that share a digest-environment variable, by variable. */
-static GArray *digest_variables(Element *element, GError **error)
-{
-    g_autoptr(GArray) variables = g_array_new(FALSE, FALSE, sizeof(LayoutItem));
-    g_array_set_clear_func(variables, layout_item_clear);
-    for (gsize i = 0; i < element->n_dependencies; i++) {
-        const Dependency *dependency = &element->dependencies[i];
-        for (gsize j = 0; (dependency->types & DEP_BUILD) && j < dependency->n_configs; j++) {
-            const char *name = NULL;
-            if (!node_get_string(dependency->configs[j], "digest-environment", &name, error))
-                return NULL;
-            if (name)
-                layout_add(variables, name, dependency->element);
-        }
-    }
-    g_array_sort(variables, layout_order);
-    return g_steal_pointer(&variables);
-}
-
 const char *const *build_environment(Build *build, GError **error)
 {
     const char *const *environment = environment_from_node(build->arena, build->element->environment);
-    g_autoptr(GArray) variables = digest_variables(build->element, error);
-    if (!variables)
-        return NULL;
+    Layout layout = {.arena = build->arena};
+    layout_add_dependencies(&layout, build->element, "digest-environment", NULL);
+    g_autoptr(GArray) variables = layout_locations(&layout);
     for (guint i = 0; i < variables->len; i++) {
-        LayoutItem *item = &g_array_index(variables, LayoutItem, i);
-        g_autoptr(GPtrArray) elements =
-            elements_scope((Element *const *)item->elements->pdata, item->elements->len, SCOPE_RUN);
+        Location *variable = &g_array_index(variables, Location, i);
+        g_autoptr(GPtrArray) elements = location_scope(variable);
         SluiceDigest root;
         char text[SLUICE_DIGEST_STRING_MAX];
         if (!build_stage_artifacts(build, elements, &root, error))
             return NULL;
-        environment = environment_with(build->arena, environment, item->location, sluice_digest_string(&root, text));
+        environment =
+            environment_with(build->arena, environment, variable->location, sluice_digest_string(&root, text));
     }
     return environment;
 }

@@ -11,7 +11,9 @@
 
 #include "artifact.h"
 #include "kind.h"
+#include "layout.h"
 #include "sandbox.h"
+#include "split.h"
 
 typedef enum {
     BUILDTREES_AUTO, /* of failed builds */
@@ -95,6 +97,13 @@ typedef struct {
     const char *proxy_required; /* the program that must have called the proxy, or the build fails; NULL: none */
 } CommandPlan;
 
+typedef struct {
+    const Layout *layout;
+    gboolean integrate;         /* what is staged at "/" */
+    const char *split_location; /* where only a part of each artifact is staged; NULL: nowhere */
+    SplitRules split;           /* which part; of each artifact by its own element's rules */
+} StagePlan;
+
 /* `started` is g_get_monotonic_time() at the START event, or 0. */
 G_GNUC_PRINTF(5, 6)
 void build_event(Build *build, EventType type, gint64 started, const char *detail, const char *format, ...);
@@ -103,8 +112,9 @@ gint64 build_event_start(Build *build, const char *message);
 /* A warning of BuildStream's: an error if the project made it fatal.  `token` is a static string. */
 gboolean build_warn(Build *build, const char *token, const char *message, const char *detail, GError **error);
 
-/* BUILD-scope dependencies where their `location` configs say, merged, overlaps reported; with `integrate`, those staged at "/" integrated.
- * Sets environment_root. */
+/* Dependencies with all that they need at run time, merged, overlaps reported.  Sets environment_root. */
+gboolean build_stage(Build *build, const StagePlan *plan, SluiceDigest *root, GError **error);
+/* The same with the element's build dependencies where their `location` configs say. */
 gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error);
 /* All artifacts of `elements` in one tree at "/", overlaps reported.  Not integrated. */
 gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);

@@ -160,4 +160,5 @@ const ElementKind element_kind_flatpak_repo = {
     .configure = configure,
     .configure_dependencies = configure_dependencies,
     .unique_key = script_element_unique_key,
+    .assemble = script_element_assemble,
 };

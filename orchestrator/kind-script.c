@@ -1,7 +1,6 @@
 /*
  * kind-script.c - commands over staged artifacts, without sources.
  */
-#include "build.h"
 #include "element-private.h"
 #include "kind-script.h"
 
@@ -41,6 +40,38 @@ Json *script_element_unique_key(Element *element, Arena *arena)
     return key;
 }
 
+static CommandStep *read_steps(Build *build, const Node *groups, GError **error)
+{
+    CommandStep *steps = arena_alloc(build->arena, (node_size(groups) + 1) * sizeof *steps);
+    for (gsize i = 0; i < node_size(groups); i++) {
+        if (!node_get_strings(groups, node_key_at(groups, i), build->arena, &steps[i].commands, error)) {
+            return NULL;
+        }
+    }
+    return steps;
+}
+
+gboolean script_element_assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    const ScriptElement *script = element->data;
+    const char *const writable[] = {script->install_root, NULL};
+    StagePlan stage = {.layout = &script->layout, .integrate = TRUE};
+    CommandPlan plan = {.steps = read_steps(build, script->commands, error),
+                        .n_steps = node_size(script->commands),
+                        .cwd = script->cwd,
+                        .root_read_only = script->root_read_only,
+                        .writable = writable,
+                        .collect = script->install_root};
+    plan.environment = build_environment(build, error);
+    if (!plan.steps || !plan.environment || !build_stage(build, &stage, &plan.root, error) ||
+        !build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, &plan, error)) {
+        return FALSE;
+    }
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, &plan.root, error);
+    return tree && sluice_tree_make_directory(tree, script->install_root, error) &&
+           sluice_tree_commit(tree, &plan.root, error) && build_commands(build, &plan, files, error);
+}
+
 static gboolean configure(Element *element, GError **error)
 {
     static const char *const keys[] = {"commands", "root-read-only", NULL};
@@ -72,24 +103,6 @@ static gboolean configure_dependencies(Element *element, GError **error)
     return TRUE;
 }
 
-static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
-{
-    CommandStep step = {NULL};
-    const char *install_root = element_variable(element, "install-root"), *cwd = element_variable(element, "cwd");
-    const char *const writable[] = {install_root, NULL};
-    CommandPlan plan = {
-        .steps = &step, .n_steps = 1, .cwd = cwd ? cwd : "/", .writable = writable, .collect = install_root};
-    plan.environment = build_environment(build, error);
-    if (!plan.environment || !node_get_strings(element->config, "commands", build->arena, &step.commands, error) ||
-        !node_get_bool(element->config, "root-read-only", &plan.root_read_only, error) ||
-        !build_stage_dependencies(build, TRUE, &plan.root, error) ||
-        !build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, &plan, error))
-        return FALSE;
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, &plan.root, error);
-    return tree && sluice_tree_make_directory(tree, install_root, error) &&
-           sluice_tree_commit(tree, &plan.root, error) && build_commands(build, &plan, files, error);
-}
-
 const ElementKind element_kind_script = {
     .name = "script",
     .defaults = "variables:\n"
@@ -101,5 +114,5 @@ const ElementKind element_kind_script = {
     .configure = configure,
     .configure_dependencies = configure_dependencies,
     .unique_key = script_element_unique_key,
-    .assemble = assemble,
+    .assemble = script_element_assemble,
 };

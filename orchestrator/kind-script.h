@@ -4,8 +4,7 @@
  */
 #pragma once
 
-#include "kind.h"
-#include "layout.h"
+#include "build.h"
 
 #define KIND_SCRIPT_ELEMENT_FLAGS                                                                                      \
     (KIND_RUNS_COMMANDS | KIND_STRICT_REBUILD | KIND_FORBID_RUNTIME_DEPS | KIND_FORBID_SOURCES | KIND_DEP_CONFIG)
@@ -23,3 +22,4 @@ ScriptElement *script_element_new(Element *element);
 /* A group of that name is replaced. */
 void script_element_add_group(Element *element, const char *name, Node *commands);
 Json *script_element_unique_key(Element *element, Arena *arena);
+gboolean script_element_assemble(Element *element, Build *build, SluiceDigest *files, GError **error);
