@@ -2,6 +2,7 @@
  * element-defaults.c - what all elements of one kind in one project start from, composed once.
  */
 #include "element-private.h"
+#include "kinds-table.h"
 #include "node-private.h"
 
 #include <string.h>
@@ -31,11 +32,29 @@ static gboolean accept_anything(Element *element, GError **error)
     return TRUE;
 }
 
+/* A kind that is the build element with defaults of its own. */
+static const ElementKind *new_build_kind(Arena *arena, const char *name)
+{
+    ElementKind *kind = arena_new_of(arena, ElementKind);
+    *kind = (ElementKind){
+        .name = arena_intern(arena, name, strlen(name)),
+        .flags = KIND_BUILD_ELEMENT_FLAGS,
+        .configure = build_element_configure,
+        .configure_dependencies = build_element_configure_dependencies,
+        .unique_key = build_element_unique_key,
+        .assemble = build_element_assemble,
+    };
+    return kind;
+}
+
 static const ElementKind *find_kind(Project *project, const char *name, const PluginPlace *place,
                                     const Provenance *where, GError **error)
 {
     const ElementKind *kind = element_kind_find(name);
     GError *problem = NULL;
+    if (kind == NULL && plugin_is_build_element(place)) {
+        return new_build_kind(project->session->arena, name);
+    }
     if (kind == NULL) {
         g_autoptr(GPtrArray) names = g_ptr_array_new();
         for (gsize i = 0; element_kinds[i] != NULL; i++) {

@@ -492,12 +492,11 @@ static Project *subproject(Project *project, const char *name, const Provenance 
     if (known != NULL) {
         return known;
     }
-    if (session->hops >= MAX_HOPS || g_hash_table_contains(project->searching, name)) {
+    if (session->hops >= MAX_HOPS) {
         error_set(error, ERROR_LOAD, "CIRCULAR_REFERENCE", where, "Circular reference while searching for '%s'", name);
         return NULL;
     }
     session->hops++;
-    g_hash_table_add(project->searching, (gpointer)name);
     gboolean overridden = FALSE;
     Project *result = overriding_project(project, name, &overridden, error);
     ElementData *data = NULL;
@@ -510,7 +509,7 @@ static Project *subproject(Project *project, const char *name, const Provenance 
         const char *target_name = NULL;
         if (resolve_name(project, node_text(data->link_target), node_where(data->link_target), may_load, &target,
                          &target_name, error)) {
-            result = subproject(target, target_name, node_where(data->link_target), may_load, error);
+            result = subproject_path(target, target_name, node_where(data->link_target), may_load, error);
         }
     } else if (data != NULL && may_load) {
         result = load_subproject(project, data, where, error);
@@ -518,18 +517,43 @@ static Project *subproject(Project *project, const char *name, const Provenance 
     if (result != NULL) {
         g_hash_table_insert(project->subprojects, (gpointer)arena_intern(session->arena, name, strlen(name)), result);
     }
-    g_hash_table_remove(project->searching, name);
     session->hops--;
     return result;
+}
+
+static gboolean check_circle(const Project *project, const char *path, const Provenance *where, GError **error)
+{
+    const Provenance *first = g_hash_table_lookup(project->searching, path);
+    if (first == NULL) {
+        return TRUE;
+    }
+    error_set(error, ERROR_LOAD, "CIRCULAR_REFERENCE", where, "Circular reference while searching for '%s'", path);
+    if (error != NULL && first != where) {
+        g_autofree char *place = provenance_to_string(first);
+        g_autofree char *detail = g_strdup_printf("Already searching for '%s' at: %s", path, place);
+        error_set_detail(*error, detail);
+    }
+    return FALSE;
 }
 
 static Project *subproject_path(Project *project, const char *path, const Provenance *where, gboolean may_load,
                                 GError **error)
 {
+    gboolean watched = may_load && where != NULL;
+    if (watched && !check_circle(project, path, where, error)) {
+        return NULL;
+    }
+    GHashTable *searching = project->searching;
+    if (watched) {
+        g_hash_table_insert(searching, g_strdup(path), (gpointer)where);
+    }
     g_auto(GStrv) names = g_strsplit(path, ":", -1);
     for (char **name = names; project != NULL && *name != NULL; name++) {
         const char *kept = arena_intern(project->session->arena, *name, strlen(*name));
         project = subproject(project, kept, where, may_load, error);
+    }
+    if (watched) {
+        g_hash_table_remove(searching, path);
     }
     return project;
 }
@@ -539,13 +563,9 @@ Project *project_get_subproject(Project *project, const char *junction_path, con
     return subproject_path(project, junction_path, where, TRUE, error);
 }
 
-Project *project_find_subproject(Project *project, const char *junction_path)
+Project *project_find_subproject(Project *project, const char *junction_path, const Provenance *where, GError **error)
 {
-    g_auto(GStrv) names = g_strsplit(junction_path, ":", -1);
-    for (char **name = names; project != NULL && *name != NULL; name++) {
-        project = g_hash_table_lookup(project->subprojects, normalize(project->session->arena, *name));
-    }
-    return project;
+    return subproject_path(project, junction_path, where, FALSE, error);
 }
 
 /* ---- Elements ---- */

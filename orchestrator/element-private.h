@@ -43,8 +43,8 @@ void element_clear(Element *element);
 /* ---- element-load.c: files, links, junctions, dependencies ---- */
 /* The subproject behind a junction path ("a.bst:b.bst"). */
 Project *project_get_subproject(Project *project, const char *junction_path, const Provenance *where, GError **error);
-/* The same among those that are loaded, or NULL. */
-Project *project_find_subproject(Project *project, const char *junction_path);
+/* The same among those that are loaded; links are followed.  NULL without error if it is not. */
+Project *project_find_subproject(Project *project, const char *junction_path, const Provenance *where, GError **error);
 /* The element and everything that it depends on. */
 ElementData *element_load(Project *project, const char *name, const Provenance *where, GError **error);
 /* CIRCULAR_DEPENDENCY naming the chain. */

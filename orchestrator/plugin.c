@@ -307,6 +307,19 @@ Node *plugin_read_defaults(Project *project, const PluginPlace *place, GError **
     return node;
 }
 
+gboolean plugin_is_build_element(const PluginPlace *place)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+    if (place->defaults == NULL) {
+        return FALSE;
+    }
+    g_autofree char *stem = g_strndup(place->defaults, strlen(place->defaults) - strlen(".yaml"));
+    g_autofree char *path = g_strconcat(stem, ".py", NULL);
+    return project_read_file(place->project, path, &text, &length, NULL) && strlen(text) == length &&
+           python_is_build_element(text);
+}
+
 void plugin_not_found(const PluginPlace *place, PluginType type, const char *kind, const Provenance *where,
                       const char *const *names, GError **error)
 {

@@ -36,6 +36,11 @@ const PluginPlace *plugin_locate(Project *project, PluginType type, const char *
 /* The YAML file beside the plugin; NULL without error where there is none. */
 Node *plugin_read_defaults(Project *project, const PluginPlace *place, GError **error);
 
+/* Whether the declared plugin is nothing but a name for the build element: a Python file with no code of its own, and the YAML file beside it. */
+gboolean plugin_is_build_element(const PluginPlace *place);
+/* plugin-python.c: the same of the text of the Python file. */
+gboolean python_is_build_element(const char *text);
+
 /* The error for a kind that has no implementation, at the place that uses it. `names`: all kinds that have one. */
 void plugin_not_found(const PluginPlace *place, PluginType type, const char *kind, const Provenance *where,
                       const char *const *names, GError **error);

@@ -28,14 +28,20 @@ static GPtrArray *ancestors(const Project *project)
     }
 }
 
-static gboolean names_project(Project *owner, const Node *paths, const Project *project)
+/* Whether one of the owner's junctions of that list leads to the project. */
+static gboolean find_among(Project *owner, const Node *paths, const Project *project, gboolean *found, GError **error)
 {
-    for (gsize i = 0; paths != NULL && node_type(paths) == NODE_SEQUENCE && i < node_size(paths); i++) {
-        if (project_find_subproject(owner, node_text(node_at(paths, i))) == project) {
-            return TRUE;
+    *found = FALSE;
+    for (gsize i = 0; paths != NULL && node_type(paths) == NODE_SEQUENCE && i < node_size(paths) && !*found; i++) {
+        const Node *path = node_at(paths, i);
+        GError *problem = NULL;
+        *found = project_find_subproject(owner, node_text(path), node_where(path), &problem) == project;
+        if (problem != NULL) {
+            g_propagate_error(error, problem);
+            return FALSE;
         }
     }
-    return FALSE;
+    return TRUE;
 }
 
 static char *describe(const Project *project)
@@ -53,7 +59,7 @@ typedef struct {
 } Standing;
 
 /* How often the project with its ancestors' declarations counts; appends what a report says of it. */
-static void judge(Project *project, Standing *standing, GString *report)
+static gboolean judge(Project *project, Standing *standing, GString *report, GError **error)
 {
     g_autoptr(GPtrArray) above = ancestors(project);
     g_autofree char *shown = describe(project);
@@ -62,18 +68,24 @@ static void judge(Project *project, Standing *standing, GString *report)
     for (guint i = 0; i < above->len; i++) {
         Project *owner = g_ptr_array_index(above, i);
         g_autofree char *owner_shown = describe(owner);
-        if (names_project(owner, node_find(owner->duplicates, project->name), project)) {
-            duplicated = TRUE;
+        gboolean is_duplicate = FALSE, is_internal = FALSE;
+        if (!find_among(owner, node_find(owner->duplicates, project->name), project, &is_duplicate, error) ||
+            !find_among(owner, owner->internal, project, &is_internal, error)) {
+            return FALSE;
+        }
+        duplicated |= is_duplicate;
+        internal |= is_internal;
+        if (is_duplicate) {
             g_string_append_printf(report, "  Duplicated by: %s\n", owner_shown);
         }
-        if (names_project(owner, owner->internal, project)) {
-            internal = TRUE;
+        if (is_internal) {
             g_string_append_printf(report, "  Internal to: %s\n", owner_shown);
         }
     }
     standing->duplicated += duplicated;
     standing->internal += internal;
     standing->primary += !duplicated && !internal;
+    return TRUE;
 }
 
 gboolean projects_check_conflicts(Session *session, GError **error)
@@ -88,8 +100,8 @@ gboolean projects_check_conflicts(Session *session, GError **error)
         g_autoptr(GString) report = g_string_new(NULL);
         for (guint j = i; j < session->projects->len; j++) {
             Project *other = g_ptr_array_index(session->projects, j);
-            if (g_strcmp0(other->name, first->name) == 0) {
-                judge(other, &standing, report);
+            if (g_strcmp0(other->name, first->name) == 0 && !judge(other, &standing, report, error)) {
+                return FALSE;
             }
         }
         if (standing.primary <= 1 && (standing.primary == 0 || standing.duplicated == 0)) {

@@ -70,7 +70,7 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
     return FALSE;
 }
 
-static gboolean read_file(const Project *project, const char *path, char **text, gsize *length, GError **error)
+gboolean project_read_file(const Project *project, const char *path, char **text, gsize *length, GError **error)
 {
     struct stat info;
     const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -103,7 +103,7 @@ Node *project_read_yaml(Project *project, const char *path, const char *shown, G
 {
     g_autofree char *text = NULL;
     gsize length = 0;
-    if (!read_file(project, path, &text, &length, error)) {
+    if (!project_read_file(project, path, &text, &length, error)) {
         return NULL;
     }
     Arena *arena = project->session->arena;
@@ -119,7 +119,7 @@ Node *session_read_yaml(Session *session, const char *path, const char *shown, G
 {
     g_autofree char *text = NULL;
     gsize length = 0;
-    if (!read_file(NULL, path, &text, &length, error)) {
+    if (!project_read_file(NULL, path, &text, &length, error)) {
         return NULL;
     }
     NodeFile *file = arena_new_of(session->arena, NodeFile);

@@ -76,7 +76,7 @@ struct Project {
     GHashTable *digests;                     /* path → SluiceDigest *, in the arena */
     GPtrArray *links;                        /* Link *: link paths and where they lead */
     GPtrArray *also_parents; /* Project *: those that override this one's junctions by theirs, or NULL */
-    GHashTable *searching;   /* junction names that are being looked for */
+    GHashTable *searching;   /* junction paths that are being looked for → const Provenance * of who asks */
     Provenance loaded_at;    /* the place that asked for this subproject */
 };
 
@@ -116,6 +116,8 @@ gboolean session_allow_unknown(Session *session, const PluginPlace *place, Plugi
 /* ---- project-file.c ---- */
 /* Opens a path below the project's directory, never outside it. -1 with errno. */
 int project_open(const Project *project, const char *path, int flags);
+/* A file's bytes, `project` NULL for an absolute path; free *text. */
+gboolean project_read_file(const Project *project, const char *path, char **text, gsize *length, GError **error);
 /* Parses one of the project's YAML files; `shown` is its name in messages.  Reasons MISSING_FILE, LOADING_DIRECTORY, INVALID_YAML … */
 Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error);
 /* The same of an absolute path that is no project's. */

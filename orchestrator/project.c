@@ -288,7 +288,7 @@ static Project *project_new(Session *session, const char *directory, Project *pa
     project->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->elements = g_hash_table_new(g_str_hash, g_str_equal);
     project->subprojects = g_hash_table_new(g_str_hash, g_str_equal);
-    project->searching = g_hash_table_new(g_str_hash, g_str_equal);
+    project->searching = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->digests = g_hash_table_new(g_str_hash, g_str_equal);
     project->links = g_ptr_array_new();
     project->dirfd = open(project->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -186,6 +186,45 @@ static void test_origin_circle(void)
                  "CIRCULAR_REFERENCE", "up.bst");
 }
 
+/* ---- Plugins without code ---- */
+
+#define PLAIN                                                                                                          \
+    "\"\"\"\nDocumentation: evil()\n\"\"\"\n# comment\nfrom buildstream import BuildElement  # pylint: "               \
+    "disable=x\n\n\n"                                                                                                  \
+    "class Some(BuildElement):\n    \'\'\'One line.\'\'\'\n    BST_MIN_VERSION = \"2.0\"\n\n\ndef setup():\n    "      \
+    "return Some\n"
+
+static void test_python(void)
+{
+    static const char *const others[] = {
+        "",
+        "from buildstream import Element\nclass S(Element):\n  BST_MIN_VERSION = \"2.0\"\ndef setup():\n  return S\n",
+        PLAIN "evil()\n",
+        PLAIN "\"\"\"not ended\n",
+        "\"\"\"text\"\"\"; evil()\n" PLAIN,
+        "\"\"\"\n\\\"\"\"\n" PLAIN "\"\"\"\nevil()\n\"\"\"\n\"\"\"\n",
+        "# -*- coding: utf-7 -*-\n" PLAIN,
+        "import os\n" PLAIN,
+        "from buildstream import BuildElement\nclass S(BuildElement):\n    BST_MIN_VERSION = \"2.0\"\n"
+        "    BST_ARTIFACT_VERSION = 3\ndef setup():\n    return S\n",
+        "from buildstream import BuildElement\nclass S(BuildElement):\n    BST_MIN_VERSION = \"2.0\"\n"
+        "    def get_unique_key(self): return 1\ndef setup():\n    return S\n",
+        "from buildstream import BuildElement\nclass S(BuildElement):\n    BST_MIN_VERSION = \"2.0\"\ndef setup():\n"
+        "    return Other\n",
+        "from buildstream import BuildElement\nclass S(BuildElement):\n    BST_MIN_VERSION = \"2.0\"\ndef setup():\n"
+        "return S\n",
+    };
+    g_assert_true(python_is_build_element(PLAIN));
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (python_is_build_element(others[i])) {
+            g_error("taken for a plain build element: %s", others[i]);
+        }
+    }
+    expect_from(CONF "plugins:\n- origin: local\n  path: plugins\n  elements: [some]\n--- a.bst\nkind: some\n"
+                     "--- plugins/some.yaml\nvariables:\n  from: plain\n--- plugins/some.py\n" PLAIN,
+                "plain");
+}
+
 /* ---- Kinds that are not implemented ---- */
 
 #define SPECIAL                                                                                                        \
@@ -258,6 +297,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plugin/origins", test_origins);
     g_test_add_func("/plugin/origin-errors", test_origin_errors);
     g_test_add_func("/plugin/origin-circle", test_origin_circle);
+    g_test_add_func("/plugin/python", test_python);
     g_test_add_func("/plugin/unknown-kinds", test_unknown_kinds);
     g_test_add_func("/plugin/unknown-kinds-refused", test_unknown_kinds_refused);
     return g_test_run();
