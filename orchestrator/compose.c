@@ -120,12 +120,10 @@ static Node *merge_directives(const Composer *composer, const Node *base, const 
         node_put(composer->arena, result, "(=)", whole);
     }
     if (prefix != NULL) {
-        const Node *first = node_find(result, "(<)");
-        prefix = concatenate(composer, prefix, first, error);
+        prefix = concatenate(composer, prefix, node_find(result, "(<)"), error);
         if (prefix == NULL) {
             return NULL;
         }
-        prefix->where = first != NULL ? first->where : prefix->where;
         node_put(composer->arena, result, "(<)", prefix);
     }
     if (suffix != NULL) {
