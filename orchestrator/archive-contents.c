@@ -350,6 +350,23 @@ void archive_contents_free(ArchiveContents *contents)
     }
 }
 
+void archive_contents_filter(ArchiveContents *contents, gboolean (*keep)(const ArchiveMember *member, gpointer data),
+                             gpointer data)
+{
+    GArray *kept = g_array_new(FALSE, TRUE, sizeof(ArchiveMember));
+    g_array_set_clear_func(kept, member_clear);
+    for (guint i = 0; i < contents->members->len; i++) {
+        ArchiveMember *member = member_at(contents, i);
+        if (keep(member, data)) {
+            g_array_append_val(kept, *member);
+            *member = (ArchiveMember){.path = NULL};
+        }
+    }
+    g_hash_table_remove_all(contents->latest);
+    g_array_unref(contents->members);
+    contents->members = kept;
+}
+
 static gboolean read_all(Reader *reader, const void *data, gsize length, GError **error)
 {
     gboolean end = FALSE;

@@ -40,6 +40,10 @@ ArchiveContents *archive_read(SluiceStore *store, const void *data, gsize length
 void archive_contents_free(ArchiveContents *contents);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ArchiveContents, archive_contents_free)
 
+/* Forgets the members for which `keep` is FALSE. */
+void archive_contents_filter(ArchiveContents *contents, gboolean (*keep)(const ArchiveMember *member, gpointer data),
+                             gpointer data);
+
 /* The first directory, by name, that `glob` matches; NULL with error if none does. */
 char *archive_find_base_dir(const ArchiveContents *contents, const char *glob, GError **error);
 /* Puts the members below `base_dir` ("": all; NULL: without the first part of each name) into the tree below `directory`. */

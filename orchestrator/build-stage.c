@@ -174,6 +174,29 @@ gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest
     return build_stage(build, &plan, root, error);
 }
 
+const Node *build_public_data(Build *build, const Element *dependency, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(Artifact) artifact = NULL;
+    if (!(dependency->kind->flags & KIND_NO_ARTIFACT))
+        artifact = artifact_find(build->context->store, dependency, build->context->strict, &problem);
+    if (artifact)
+        return artifact_read_public(build->context->store, artifact, build->arena, error);
+    if (problem) {
+        g_propagate_error(error, problem);
+        return NULL;
+    }
+    return dependency->public_ ? dependency->public_ : node_new_mapping(build->arena, NULL);
+}
+
+gboolean build_add_text(Build *build, SluiceTree *tree, const char *path, const char *text, gboolean executable,
+                        GError **error)
+{
+    SluiceDigest digest;
+    return sluice_store_put(build->context->store, text, strlen(text), NULL, &digest, error) &&
+           sluice_tree_add_file(tree, path, &digest, executable, error);
+}
+
 /* ---- Sources ------------------------------------------------------------------------------------------------------------- */
 
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error)

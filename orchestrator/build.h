@@ -120,6 +120,11 @@ gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest
 gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);
 /* Adds the sources' files under `path` of the tree `root`. */
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error);
+/* Puts a file of that text into the tree. */
+gboolean build_add_text(Build *build, SluiceTree *tree, const char *path, const char *text, gboolean executable,
+                        GError **error);
+/* The public data of a dependency as its artifact has it, which its build may have changed; in the build's arena. */
+const Node *build_public_data(Build *build, const Element *dependency, GError **error);
 /* Runs the integration commands of `elements` in the tree `lower`; once for each such question, by any process. */
 gboolean build_integrate(Build *build, GPtrArray *elements, const SluiceDigest *lower, SluiceDigest *root,
                          GError **error);

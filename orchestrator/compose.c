@@ -120,10 +120,12 @@ static Node *merge_directives(const Composer *composer, const Node *base, const 
         node_put(composer->arena, result, "(=)", whole);
     }
     if (prefix != NULL) {
-        prefix = concatenate(composer, prefix, node_find(result, "(<)"), error);
+        const Node *first = node_find(result, "(<)");
+        prefix = concatenate(composer, prefix, first, error);
         if (prefix == NULL) {
             return NULL;
         }
+        prefix->where = first != NULL ? first->where : prefix->where;
         node_put(composer->arena, result, "(<)", prefix);
     }
     if (suffix != NULL) {

@@ -11,9 +11,10 @@ gboolean downloadable_configure(Source *source, Downloadable *file, const Node *
                                 GError **error)
 {
     source->data = file;
-    return node_check_keys(config, keys, error) && node_need_string(config, "url", &file->url, error) &&
+    return node_need_string(config, "url", &file->url, error) &&
            node_get_string(config, "version", &file->version, error) &&
-           node_get_string(config, "version-guess-pattern", &file->version_guess_pattern, error);
+           node_get_string(config, "version-guess-pattern", &file->version_guess_pattern, error) &&
+           node_check_keys(config, keys, error);
 }
 
 gboolean downloadable_load_ref(Source *source, const Node *ref, GError **error)
@@ -63,8 +64,7 @@ static gboolean get_file(Source *source, const SourceContext *context, const cha
                          SluiceDigest *digest, GError **error)
 {
     const Downloadable *file = source->data;
-    g_auto(GStrv) urls =
-        source_translate_url_for(source, file->url, sha256 != NULL ? SOURCE_URL_FETCH : SOURCE_URL_TRACK, error);
+    g_auto(GStrv) urls = source_translate_url(source, file->url, error);
     if (urls == NULL) {
         return FALSE;
     }

@@ -365,10 +365,14 @@ Node *node_copy_shallow(Arena *arena, const Node *node)
     Node *copy = arena_new_of(arena, Node);
     *copy = *node;
     copy->flags &= (guint8)~NODE_IS_SHARED;
-    if (node->type == NODE_SCALAR || node->size == 0) {
+    if (node->type == NODE_SCALAR) {
         return copy;
     }
+    /* Room that the original has left is not the copy's. */
     copy->capacity_log2 = 0;
+    if (node->size == 0) {
+        return copy;
+    }
     while (((gsize)1 << copy->capacity_log2) < MAX(node->size, 2)) {
         copy->capacity_log2++;
     }
@@ -392,6 +396,7 @@ Node *node_copy_with_values(Arena *arena, const Node *mapping, Node *const *valu
     *copy = *mapping;
     copy->flags &= (guint8)~NODE_IS_SHARED;
     if (mapping->size == 0) {
+        copy->capacity_log2 = 0;
         return copy;
     }
     set_exact_capacity(copy, mapping->size);

@@ -193,22 +193,31 @@ static char *token_workspace_directories(Subject *subject, GError **error)
     return workspace ? g_strdup_printf("Workspace: %s", workspace) : g_strdup("");
 }
 
-/* Direct dependencies of any of the `types`, as a YAML list in staging order. */
-static char *dependency_list(Subject *subject, unsigned types)
+static void append_dependencies(Subject *subject, Node *list, unsigned types, unsigned except)
 {
     const Element *element = subject->element;
-    Node *list = node_new_sequence(subject->arena, NULL);
     for (gsize i = 0; i < element->n_dependencies; i++) {
         const Dependency *dependency = &element->dependencies[i];
-        if (dependency->types & types)
+        if ((dependency->types & types) && !(dependency->types & except))
             node_append(subject->arena, list, node_new_scalar(subject->arena, dependency->element->full_name, NULL));
     }
+}
+
+/* Direct dependencies of a type, as a YAML list in staging order. */
+static char *dependency_list(Subject *subject, unsigned type)
+{
+    Node *list = node_new_sequence(subject->arena, NULL);
+    append_dependencies(subject, list, type, 0);
     return g_strchomp(node_emit(list));
 }
 
+/* What is there to build comes first. */
 static char *token_deps(Subject *subject, GError **error)
 {
-    return dependency_list(subject, DEP_BUILD | DEP_RUNTIME);
+    Node *list = node_new_sequence(subject->arena, NULL);
+    append_dependencies(subject, list, DEP_BUILD, 0);
+    append_dependencies(subject, list, DEP_RUNTIME, DEP_BUILD);
+    return g_strchomp(node_emit(list));
 }
 
 static char *token_build_deps(Subject *subject, GError **error)

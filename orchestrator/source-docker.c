@@ -1,6 +1,7 @@
 /* source-docker.c - `kind: docker`: the files of a container image, from a registry: configuration, ref and key. */
 #include "docker-private.h"
 #include "element.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 #include <string.h>
@@ -93,10 +94,53 @@ static Json *docker_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+static gboolean check_ref(const Source *source, GError **error)
+{
+    const Docker *docker = source->data;
+    const char *hex = docker->digest + strlen("sha256:");
+    SluiceDigest digest;
+    if (sluice_digest_parse_hex(hex, strlen(hex), 0, &digest, NULL)) {
+        return TRUE;
+    }
+    error_set(error, ERROR_SOURCE, NULL, source->ref != NULL ? node_where(source->ref) : &source->where,
+              "The ref '%s' is not a SHA-256 (64 lower-case hexadecimal digits)", hex);
+    return FALSE;
+}
+
+static gboolean checked_fetch(Source *source, const SourceContext *context, GError **error)
+{
+    return check_ref(source, error) && docker_fetch(source, context, error);
+}
+
+static gboolean docker_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const Docker *docker = source->data;
+    g_autofree char *registry = NULL, *image = NULL;
+    g_autofree char *url = source_primary_url(source, docker->url != NULL ? docker->url : docker->registry_url, error);
+    if (url == NULL) {
+        return FALSE;
+    }
+    docker_split_url(docker, url, &registry, &image);
+    Node *extra = node_new_mapping(arena, NULL);
+    node_set(arena, extra, "image-name", node_new_scalar(arena, arena_strdup(arena, image + strspn(image, "/")), NULL));
+    const SourceInfo info = {.url = registry,
+                             .medium = "oci-image",
+                             .version_type = "oci-digest",
+                             .version = docker->digest,
+                             .version_guess = docker->version,
+                             .extra_data = extra};
+    source_info_append(source, arena, list, &info);
+    return TRUE;
+}
+
 const SourceKind source_kind_docker = {
     .name = "docker",
     .has_ref = TRUE,
     .configure = docker_configure,
     .load_ref = docker_load_ref,
     .unique_key = docker_unique_key,
+    .track = docker_track,
+    .fetch = checked_fetch,
+    .stage = docker_stage,
+    .collect_info = docker_collect_info,
 };

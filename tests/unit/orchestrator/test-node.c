@@ -327,6 +327,26 @@ static void test_scan(void)
     }
 }
 
+/* A mapping whose last entry was taken out has room left, which its copies must not share. */
+static void test_copies(void)
+{
+    Arena *arena = arena_new();
+    Node *node = parse(arena, "(?): []\n");
+    Node *other = node_copy_shallow(arena, node);
+    node_unset(other, "(?)");
+    Node *first = node_copy_shallow(arena, other), *second = node_copy_with_values(arena, other, NULL);
+    Node *third = node_copy_shallow(arena, other);
+    node_set(arena, first, "first", node_new_scalar(arena, "1", NULL));
+    node_set(arena, second, "second", node_new_scalar(arena, "2", NULL));
+    node_set(arena, third, "third", node_new_scalar(arena, "3", NULL));
+    g_assert_cmpstr(node_text(node_find(first, "first")), ==, "1");
+    g_assert_cmpstr(node_text(node_find(second, "second")), ==, "2");
+    g_assert_cmpstr(node_text(node_find(third, "third")), ==, "3");
+    g_assert_cmpuint(node_size(other), ==, 0);
+    g_assert_cmpuint(node_size(node), ==, 1);
+    arena_free(arena);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -336,6 +356,7 @@ int main(int argc, char **argv)
     g_test_add_func("/node/malformed", test_malformed);
     g_test_add_func("/node/scan", test_scan);
     g_test_add_func("/node/limits", test_limits);
+    g_test_add_func("/node/copies", test_copies);
     g_test_add_func("/node/access", test_access);
     g_test_add_func("/node/integers", test_integers);
     g_test_add_func("/node/emit", test_emit);

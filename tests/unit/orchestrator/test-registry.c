@@ -1,4 +1,5 @@
 /* What package registries answer, and the files that name what to get from them: versions, indices, TOML. */
+#include "docker-manifest.h"
 #include "pypi-index.h"
 #include "pypi-version.h"
 #include "source-package.h"
@@ -154,6 +155,41 @@ static void test_cpan_index(void)
     g_assert_null(cpan_index_find("", "A"));
 }
 
+/* ---- Images --------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_docker_tokens(void)
+{
+    static const struct {
+        const char *challenge, *url;
+    } cases[] = {
+        {"Bearer realm=\"https://a/t\",service=\"s\",scope=\"repository:x/y:pull,push\"",
+         "https://a/t?service=s&scope=repository:x/y:pull,push"},
+        {"bearer scope=\"a b\", realm=\"http://a/t?x=1\"", "http://a/t?x=1&scope=a%20b"},
+        {"Bearer realm=https://a,service=x", "https://a?service=x"},
+        {"Bearer realm=\"https://a", "https://a"},
+        {"Bearer realm=\"file:///etc/passwd\",service=\"s\"", NULL},
+        {"Bearer service=\"s\"", NULL},
+        {"Basic realm=\"https://a\"", NULL},
+        {"Bearer ", NULL},
+        {"Bearer ,,=,\"", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *url = docker_token_url(cases[i].challenge);
+        g_assert_cmpstr(url, ==, cases[i].url);
+    }
+    g_autofree char *token = docker_token_parse("{\"token\": \"abc\"}", 16);
+    g_autofree char *other = docker_token_parse("{\"access_token\": \"d\"}", 21);
+    g_assert_cmpstr(token, ==, "abc");
+    g_assert_cmpstr(other, ==, "d");
+    g_assert_null(docker_token_parse("{\"token\": \"a\\r\\nX: y\"}", 24));
+    g_assert_null(docker_token_parse("{\"token\": \"\"}", 13));
+    g_assert_null(docker_token_parse("{\"token\": 1}", 12));
+    g_assert_null(docker_token_parse("[]", 2));
+    g_assert_null(docker_token_parse("{", 1));
+}
+
 /* ---- TOML ----------------------------------------------------------------------------------------------------------------------------- */
 
 static Toml *parse(Arena *arena, const char *text)
@@ -294,6 +330,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pypi-version/bad", test_not_versions);
     g_test_add_func("/pypi-index", test_pypi_index);
     g_test_add_func("/cpan-index", test_cpan_index);
+    g_test_add_func("/docker/tokens", test_docker_tokens);
     g_test_add_func("/toml/values", test_toml_values);
     g_test_add_func("/toml/bad", test_bad_toml);
     g_test_add_func("/toml/limits", test_toml_limits);
