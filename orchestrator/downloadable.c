@@ -64,7 +64,8 @@ static gboolean get_file(Source *source, const SourceContext *context, const cha
                          SluiceDigest *digest, GError **error)
 {
     const Downloadable *file = source->data;
-    g_auto(GStrv) urls = source_translate_url(source, file->url, error);
+    g_auto(GStrv) urls =
+        source_translate_url_for(source, file->url, sha256 != NULL ? SOURCE_URL_FETCH : SOURCE_URL_TRACK, error);
     if (urls == NULL) {
         return FALSE;
     }

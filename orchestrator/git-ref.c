@@ -17,6 +17,12 @@ const char *git_strip_tag(const char *ref)
     return last;
 }
 
+char *git_exact_tag(const char *ref)
+{
+    const char *last = g_strrstr(ref, "-0-g");
+    return last != NULL ? g_strndup(ref, (gsize)(last - ref)) : NULL;
+}
+
 static gboolean is_sha(const char *text)
 {
     return strspn(text, "0123456789abcdef") >= SHA_LENGTH;

@@ -9,6 +9,7 @@
 #include "kind-junction.h"
 #include "kinds-table.h"
 #include "node-private.h"
+#include "source-mirror.h"
 
 #include <string.h>
 
@@ -106,34 +107,6 @@ static gboolean check_aliases(const Node *aliases, GError **error)
     return TRUE;
 }
 
-static gboolean check_mirror(const Node *mirror, GError **error)
-{
-    static const char *const keys[] = {"name", "kind", "aliases", "config", NULL};
-    const char *name = NULL, *kind = "default";
-    Node *aliases = NULL;
-    if (node_type(mirror) != NODE_MAPPING) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(mirror),
-                  "Value of 'mirrors' is not of the expected type 'dict'");
-        return FALSE;
-    }
-    if (!node_check_keys(mirror, keys, error) || !node_need_string(mirror, "name", &name, error) ||
-        !node_get_string(mirror, "kind", &kind, error) || !node_get_mapping(mirror, "aliases", &aliases, error)) {
-        return FALSE;
-    }
-    if (strcmp(kind, "default") != 0) {
-        error_set(error, ERROR_PLUGIN, "plugin-not-found", node_where(node_find(mirror, "kind")),
-                  "No source-mirror plugin registered for kind '%s'", kind);
-        return FALSE;
-    }
-    for (gsize i = 0; aliases != NULL && i < node_size(aliases); i++) {
-        Node *urls = NULL;
-        if (!node_get_sequence(aliases, node_key_at(aliases, i), &urls, error)) {
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 static gboolean load_mirrors(Project *project, ProjectConfig *config, const Node *conf, GError **error)
 {
     Node *mirrors = NULL;
@@ -150,7 +123,7 @@ static gboolean load_mirrors(Project *project, ProjectConfig *config, const Node
         return FALSE;
     }
     for (gsize i = 0; mirrors != NULL && i < node_size(mirrors); i++) {
-        if (!check_mirror(node_at(mirrors, i), error)) {
+        if (!source_mirror_check(node_at(mirrors, i), error)) {
             return FALSE;
         }
     }

@@ -1,9 +1,13 @@
 /* source-git-module.c - `kind: git_module`: a submodule as a source of its own, tracked by what the sources before it say. */
 #include "element.h"
 #include "source-git.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 #include <string.h>
+
+#define SHA_LENGTH      40
+#define INDEX_MAX_BYTES ((gsize)256 << 20)
 
 typedef struct {
     const char *url, *path;
@@ -62,6 +66,98 @@ static Json *git_module_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+/* ---- Tracking ------------------------------------------------------------------------------------------------------------------- */
+
+/* The commit that an index, "MODE SHA STAGE\tPATH" each, has for a submodule. */
+static char *find_link(const char *listing)
+{
+    g_auto(GStrv) words = g_strsplit_set(listing, " \t", 3);
+    gboolean is_link = g_strv_length(words) == 3 && strcmp(words[0], "160000") == 0 && strlen(words[1]) == SHA_LENGTH;
+    return is_link ? g_strdup(words[1]) : NULL;
+}
+
+/* `index` is the file of a repository that another source staged; nothing else of that repository is looked at, for its configuration could name programs to run. */
+static char *read_link(const SourceContext *context, GBytes *index, const char *path, const char *work, GError **error)
+{
+    g_autofree char *repository = g_build_filename(work, "empty.git", NULL);
+    g_autofree char *file = g_build_filename(work, "index", NULL);
+    g_autofree char *literal = g_strconcat(":(top,literal)", path, NULL);
+    g_autofree char *fail = g_strdup_printf("Failed to run 'git submodule status %s'", path);
+    g_autofree char *listing = NULL;
+    const Git maker = {.directory = work, .cancellable = context->cancellable};
+    const Git git = {.repository = repository, .index = file, .cancellable = context->cancellable};
+    if (!g_file_set_contents(file, g_bytes_get_data(index, NULL), (gssize)g_bytes_get_size(index), error) ||
+        !git_run(&maker, GIT_ARGUMENTS("init", "--quiet", "--bare", "--template=", "--", repository), fail, NULL, NULL,
+                 error) ||
+        !git_run(&git, GIT_ARGUMENTS("ls-files", "--stage", "--", literal), fail, NULL, &listing, error)) {
+        return NULL;
+    }
+    return find_link(listing);
+}
+
+static Node *git_module_track(Source *source, const SourceContext *context, GError **error)
+{
+    const GitModule *module = source->data;
+    GError *problem = NULL;
+    g_autofree char *work = sluice_store_make_work_dir(context->store, "git", error);
+    if (work == NULL) {
+        return NULL;
+    }
+    g_autoptr(GBytes) index = source_read_previous(context, ".git/index", INDEX_MAX_BYTES, &problem);
+    g_autofree char *link = index != NULL ? read_link(context, index, module->path, work, &problem) : NULL;
+    sluice_remove_tree(work, NULL);
+    if (problem != NULL) {
+        g_propagate_error(error, problem);
+        return NULL;
+    }
+    if (link == NULL) {
+        error_set(error, ERROR_SOURCE, NULL, &source->where, "'%s' is no submodule of what the sources before it stage",
+                  module->path);
+        return NULL;
+    }
+    return node_new_scalar(source_arena(source), link, NULL);
+}
+
+/* ---- Fetching and staging ------------------------------------------------------------------------------------------------------ */
+
+static gboolean make_checkout(const Source *source, GitCheckout *checkout, GError **error)
+{
+    const GitModule *module = source->data;
+    checkout->url = module->url;
+    checkout->path = strcmp(module->path, ".") == 0 ? "" : module->path;
+    if (!git_ref_parse(source_arena(source), module->ref, &checkout->ref)) {
+        error_set(error, ERROR_SOURCE, NULL, node_where(source->ref), "ref %s is not in the expected format",
+                  module->ref);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean git_module_fetch(Source *source, const SourceContext *context, GError **error)
+{
+    GitCheckout checkout;
+    return make_checkout(source, &checkout, error) && git_checkout_fetch(source, context, &checkout, TRUE, error);
+}
+
+static gboolean git_module_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                                 GError **error)
+{
+    GitCheckout checkout;
+    return make_checkout(source, &checkout, error) &&
+           git_checkout_stage(source, context, &checkout, TRUE, tree, directory, error);
+}
+
+static gboolean git_module_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const GitModule *module = source->data;
+    GitRef ref = {.tag = NULL};
+    if (module->ref != NULL) {
+        git_ref_parse(arena, module->ref, &ref);
+    }
+    g_autofree char *url = source_primary_url(source, module->url, error);
+    return url != NULL && git_append_info(source, arena, list, url, &ref, &module->version, FALSE, error);
+}
+
 const SourceKind source_kind_git_module = {
     .name = "git_module",
     .has_ref = TRUE,
@@ -69,4 +165,8 @@ const SourceKind source_kind_git_module = {
     .configure = git_module_configure,
     .load_ref = git_module_load_ref,
     .unique_key = git_module_unique_key,
+    .track = git_module_track,
+    .fetch = git_module_fetch,
+    .stage = git_module_stage,
+    .collect_info = git_module_collect_info,
 };

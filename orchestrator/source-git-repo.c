@@ -1,7 +1,10 @@
 /* source-git-repo.c - `kind: git_repo`: a commit of a git repository, staged with as much history as `git describe` needs. */
 #include "element.h"
 #include "source-git.h"
+#include "source-info.h"
 #include "source-kinds.h"
+
+#include <string.h>
 
 typedef struct {
     const char *url, *track;
@@ -56,10 +59,56 @@ static Json *git_repo_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+/* ---- Tracking ------------------------------------------------------------------------------------------------------------------- */
+
+static Node *git_repo_track(Source *source, const SourceContext *context, GError **error)
+{
+    const GitRepo *repo = source->data;
+    const GitTracking tracking = {.url = repo->url,
+                                  .pattern = repo->track,
+                                  .exclude = repo->exclude,
+                                  .describe = repo->ref_format == GIT_REF_DESCRIBE};
+    if (repo->track == NULL || *repo->track == '\0') {
+        return NULL;
+    }
+    g_autofree char *ref = git_track_newest(source, context, &tracking, error);
+    return ref != NULL ? node_new_scalar(source_arena(source), ref, NULL) : NULL;
+}
+
+/* ---- Fetching and staging ------------------------------------------------------------------------------------------------------ */
+
+static gboolean git_repo_fetch(Source *source, const SourceContext *context, GError **error)
+{
+    const GitRepo *repo = source->data;
+    const GitCheckout checkout = {.url = repo->url, .path = "", .ref = repo->parsed};
+    return git_checkout_fetch(source, context, &checkout, FALSE, error);
+}
+
+static gboolean git_repo_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                               GError **error)
+{
+    const GitRepo *repo = source->data;
+    const GitCheckout checkout = {.url = repo->url, .path = "", .ref = repo->parsed};
+    return git_checkout_stage(source, context, &checkout, FALSE, tree, directory, error);
+}
+
+static gboolean git_repo_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const GitRepo *repo = source->data;
+    const GitRef none = {.tag = NULL};
+    g_autofree char *url = source_primary_url(source, repo->url, error);
+    return url != NULL && git_append_info(source, arena, list, url, repo->ref != NULL ? &repo->parsed : &none,
+                                          &repo->version, TRUE, error);
+}
+
 const SourceKind source_kind_git_repo = {
     .name = "git_repo",
     .has_ref = TRUE,
     .configure = git_repo_configure,
     .load_ref = git_repo_load_ref,
     .unique_key = git_repo_unique_key,
+    .track = git_repo_track,
+    .fetch = git_repo_fetch,
+    .stage = git_repo_stage,
+    .collect_info = git_repo_collect_info,
 };

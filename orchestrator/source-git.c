@@ -4,7 +4,8 @@
  * The ref is a commit, or what `git describe` says of one, and perhaps tags that the staged repository must know.
  */
 #include "element.h"
-#include "source-git.h"
+#include "git-submodule.h"
+#include "source-info.h"
 #include "source-kinds.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static const char *const git_ref_keys[] = {"ref", "tags", NULL};
 
 /* ---- Configuration -------------------------------------------------------------------------------------------------------------- */
 
-static gboolean load_tags(Source *source, Git *git, const Node *list, GError **error)
+static gboolean load_tags(Source *source, GitSource *git, const Node *list, GError **error)
 {
     static const char *const keys[] = {"tag", "commit", "annotated", NULL};
     git->n_tags = 0;
@@ -37,7 +38,7 @@ static gboolean load_tags(Source *source, Git *git, const Node *list, GError **e
     return TRUE;
 }
 
-static gboolean load_submodules(Source *source, Git *git, const Node *config, GError **error)
+static gboolean load_submodules(Source *source, GitSource *git, const Node *config, GError **error)
 {
     Node *modules = NULL;
     if (!node_get_mapping(config, "submodules", &modules, error)) {
@@ -74,7 +75,7 @@ static gboolean git_configure(Source *source, const Node *config, GError **error
 {
     static const char *const keys[] = {"url",        "track",      "ref",  "submodules",        "checkout-submodules",
                                        "ref-format", "track-tags", "tags", SOURCE_VERSION_KEYS, NULL};
-    Git *git = arena_new_of(source_arena(source), Git);
+    GitSource *git = arena_new_of(source_arena(source), GitSource);
     const char *ref = NULL;
     Node *tags = NULL;
     source->data = git;
@@ -92,7 +93,7 @@ static gboolean git_configure(Source *source, const Node *config, GError **error
 
 static gboolean git_load_ref(Source *source, const Node *ref, GError **error)
 {
-    Git *git = source->data;
+    GitSource *git = source->data;
     Node *tags = NULL;
     git->ref = NULL;
     return (ref == NULL ||
@@ -109,7 +110,7 @@ static void append_wrapped(Arena *arena, Json *key, const char *name, Json *valu
     json_append(key, wrapper);
 }
 
-static Json *tags_key(const Git *git, Arena *arena)
+static Json *tags_key(const GitSource *git, Arena *arena)
 {
     Json *tags = json_object(arena);
     for (gsize i = 0; i < git->n_tags; i++) {
@@ -121,7 +122,7 @@ static Json *tags_key(const Git *git, Arena *arena)
     return tags;
 }
 
-static void append_submodules(const Git *git, Arena *arena, Json *key)
+static void append_submodules(const GitSource *git, Arena *arena, Json *key)
 {
     Json *urls = json_object(arena), *checkouts = json_object(arena);
     gboolean any_checkout = FALSE;
@@ -143,7 +144,7 @@ static void append_submodules(const Git *git, Arena *arena, Json *key)
 
 static Json *git_unique_key(Source *source, Arena *arena, GError **error)
 {
-    const Git *git = source->data;
+    const GitSource *git = source->data;
     Json *key = json_array(arena);
     json_append(key, json_string(arena, git->url));
     json_append(key, json_string(arena, git_strip_tag(git->ref)));
@@ -158,6 +159,258 @@ static Json *git_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+/* ---- Tracking ------------------------------------------------------------------------------------------------------------------- */
+
+static Node *tags_node(Arena *arena, GPtrArray *tags)
+{
+    Node *list = node_new_sequence(arena, NULL);
+    for (guint i = 0; tags != NULL && i < tags->len; i++) {
+        const GitTag *tag = tags->pdata[i];
+        Node *node = node_new_mapping(arena, NULL);
+        node_set(arena, node, "tag", node_new_scalar(arena, arena_strdup(arena, tag->name), NULL));
+        node_set(arena, node, "commit", node_new_scalar(arena, arena_strdup(arena, tag->commit), NULL));
+        node_set(arena, node, "annotated", node_new_scalar(arena, tag->annotated ? "True" : "False", NULL));
+        node_append(arena, list, node);
+    }
+    return list;
+}
+
+static Node *make_ref(Source *source, const Git *git, const char *commit, GError **error)
+{
+    const GitSource *data = source->data;
+    Arena *arena = source_arena(source);
+    g_autofree char *fail = g_strdup_printf("Unable to find revision %s", commit);
+    g_autofree char *described = NULL;
+    g_autoptr(GPtrArray) tags = data->track_tags ? git_reachable_tags(git, commit, error) : NULL;
+    if (data->track_tags && tags == NULL) {
+        return NULL;
+    }
+    if (data->ref_format == GIT_REF_DESCRIBE &&
+        !git_run(git, GIT_ARGUMENTS("describe", "--tags", "--abbrev=40", "--long", "--always", commit), fail, NULL,
+                 &described, error)) {
+        return NULL;
+    }
+    Node *ref = node_new_mapping(arena, NULL);
+    const char *text = described != NULL ? g_strchomp(described) : commit;
+    node_set(arena, ref, "ref", node_new_scalar(arena, arena_strdup(arena, text), NULL));
+    if ((tags != NULL && tags->len > 0) || data->n_tags > 0) {
+        node_set(arena, ref, "tags", tags_node(arena, tags));
+    }
+    return ref;
+}
+
+static Node *git_track(Source *source, const SourceContext *context, GError **error)
+{
+    const GitSource *git = source->data;
+    g_auto(GitMirror) mirror = {NULL};
+    if (git->track == NULL || *git->track == '\0') {
+        if (git->ref == NULL) {
+            error_set(error, ERROR_SOURCE, "track-attempt-no-track", &source->where, "No track or ref");
+            error_set_detail(error != NULL ? *error : NULL,
+                             "Without a tracking branch ref can not be updated. Please provide a ref or a track.");
+        }
+        return NULL;
+    }
+    git_mirror_init(&mirror, source, context, git->url);
+    const Git full = {.repository = mirror.full, .cancellable = context->cancellable};
+    g_autofree char *fail = g_strdup_printf("Unable to find revision %s", git->track);
+    g_autofree char *commit = NULL;
+    if (!git_mirror_fetch_all(&mirror, NULL, SOURCE_URL_TRACK, error) ||
+        !git_run(&full, GIT_ARGUMENTS("rev-list", "-n", "1", "--end-of-options", git->track), fail, NULL, &commit,
+                 error)) {
+        return NULL;
+    }
+    return make_ref(source, &full, g_strchomp(commit), error);
+}
+
+/* ---- Fetching ------------------------------------------------------------------------------------------------------------------- */
+
+static gboolean ignore_visit(const GitVisit *visit, gpointer data, GError **error)
+{
+    return TRUE;
+}
+
+typedef struct {
+    const GitSource *git;
+    GHashTable *found; /* paths */
+    GString *unlisted;
+} Discovery;
+
+static const GitSubmodule *find_submodule(const GitSource *git, const char *path)
+{
+    for (gsize i = 0; i < git->n_submodules; i++) {
+        if (strcmp(git->submodules[i].path, path) == 0) {
+            return &git->submodules[i];
+        }
+    }
+    return NULL;
+}
+
+static void append_submodule(GString *text, const char *url, const char *path)
+{
+    g_string_append_printf(text, "%s  Submodule URL '%s' at path '%s'", text->len > 0 ? "\n" : "",
+                           url != NULL ? url : "None", path);
+}
+
+static gboolean discover(const GitVisit *visit, gpointer data, GError **error)
+{
+    Discovery *discovery = data;
+    if (*visit->path == '\0') {
+        return TRUE;
+    }
+    g_hash_table_add(discovery->found, g_strdup(visit->path));
+    if (discovery->git->checkout_submodules && find_submodule(discovery->git, visit->path) == NULL) {
+        append_submodule(discovery->unlisted, visit->url, visit->path);
+    }
+    return TRUE;
+}
+
+static gboolean warn_of_submodules(const Source *source, const SourceContext *context, const char *token,
+                                   const char *message, const char *intro, const GString *list, GError **error)
+{
+    g_autofree char *detail = g_strconcat(intro, "\n\n", list->str, NULL);
+    return list->len == 0 || source_warn(source, context, token, message, detail, error);
+}
+
+static gboolean check_submodules(const Source *source, const SourceContext *context, GError **error)
+{
+    const GitSource *git = source->data;
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GString) unlisted = g_string_new(NULL), invalid = g_string_new(NULL);
+    Discovery discovery = {git, found, unlisted};
+    const GitWalk walk = {.source = source, .context = context, .func = discover, .data = &discovery};
+    if (!git_walk_submodules(&walk, error)) {
+        return FALSE;
+    }
+    for (gsize i = 0; i < git->n_submodules; i++) {
+        if (!g_hash_table_contains(found, git->submodules[i].path)) {
+            append_submodule(invalid, git->submodules[i].url, git->submodules[i].path);
+        }
+    }
+    return warn_of_submodules(source, context, "git:invalid-submodule", "Invalid submodules specified",
+                              "The following submodules are specified in the source "
+                              "description but do not exist according to the repository",
+                              invalid, error) &&
+           warn_of_submodules(source, context, "git:unlisted-submodule", "Unlisted submodules exist",
+                              "The following submodules exist but are not specified in the source description",
+                              unlisted, error);
+}
+
+/* The branch or tag that the source tracks must lead to its commit. */
+static gboolean check_track(const Source *source, const SourceContext *context, GError **error)
+{
+    static const char *const lists[] = {"branch", "tag"};
+    const GitSource *git = source->data;
+    g_autofree char *exact = git_exact_tag(git->ref);
+    g_auto(GitMirror) mirror = {NULL};
+    if (exact != NULL || git->track == NULL || *git->track == '\0') {
+        return TRUE;
+    }
+    git_mirror_init(&mirror, source, context, git->url);
+    const Git full = {.repository = mirror.full, .cancellable = context->cancellable};
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        g_autofree char *found = NULL;
+        g_autofree char *contains = g_strconcat("--contains=", git_strip_tag(git->ref), NULL);
+        int status = -1;
+        if (!git_run(&full, GIT_ARGUMENTS(lists[i], "--list", contains, "--", git->track), "git", &status, &found,
+                     error)) {
+            return FALSE;
+        }
+        if (*found != '\0') {
+            return TRUE;
+        }
+    }
+    g_autofree char *message =
+        g_strdup_printf("expected ref '%s' was not found in given track '%s' for staged repository: '%s'", git->ref,
+                        git->track, git->url);
+    g_autofree char *detail = g_strdup_printf(
+        "The ref provided for the element does not exist locally in the provided track branch / tag '%s'.\n"
+        "You may wish to track the element to update the ref from '%s' with `bst source track`,\n"
+        "or examine the upstream at '%s' for the specific ref.",
+        git->track, git->track, git->url);
+    return source_warn(source, context, "ref-not-in-track", message, detail, error);
+}
+
+static gboolean git_fetch(Source *source, const SourceContext *context, GError **error)
+{
+    const GitWalk walk = {
+        .source = source, .context = context, .configured = TRUE, .fetch = TRUE, .func = ignore_visit};
+    return git_walk_submodules(&walk, error) && check_submodules(source, context, error) &&
+           check_track(source, context, error);
+}
+
+/* ---- Staging -------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const GitSource *git;
+    const SourceContext *context;
+    SluiceTree *tree;
+    const char *directory, *work;
+    guint count;
+} Staging;
+
+/* The name in full, of a ref that may be short. */
+static char *full_commit(const Git *git, const char *commit, GError **error)
+{
+    g_autofree char *rev = g_strconcat(commit, "^{commit}", NULL);
+    g_autofree char *fail = g_strdup_printf("Failed to parse commit %s", commit);
+    char *name = NULL;
+    return git_run(git, GIT_ARGUMENTS("rev-parse", "--verify", "--end-of-options", rev), fail, NULL, &name, error)
+               ? g_strchomp(name)
+               : NULL;
+}
+
+static gboolean stage_visit(const GitVisit *visit, gpointer data, GError **error)
+{
+    Staging *staging = data;
+    const Git git = {.repository = visit->repository, .cancellable = staging->context->cancellable};
+    g_autofree char *folder = g_strdup_printf("%s/files%u", staging->work, staging->count++);
+    gboolean with_tags = *visit->path == '\0' && staging->git->n_tags > 0;
+    if (visit->repository == NULL) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "expected ref '%s' was not found in git repository: '%s'",
+                  visit->commit, visit->url);
+        return FALSE;
+    }
+    g_autofree char *commit = full_commit(&git, visit->commit, error);
+    return commit != NULL && git_stage_files(&git, commit, FALSE, folder, error) &&
+           (!with_tags ||
+            git_stage_tags(&git, commit, staging->git->tags, staging->git->n_tags, folder, staging->work, error)) &&
+           git_take_folder(staging->context, folder, staging->tree, staging->directory, visit->path, error);
+}
+
+/* The clones may have been dropped since they were fetched. */
+static gboolean git_stage(Source *source, const SourceContext *context, SluiceTree *tree, const char *directory,
+                          GError **error)
+{
+    g_autofree char *work = sluice_store_make_work_dir(context->store, "git", error);
+    Staging staging = {source->data, context, tree, directory, work, 0};
+    const GitWalk walk = {
+        .source = source, .context = context, .configured = TRUE, .fetch = TRUE, .func = stage_visit, .data = &staging};
+    if (work == NULL) {
+        return FALSE;
+    }
+    gboolean ok = git_walk_submodules(&walk, error);
+    sluice_remove_tree(work, NULL);
+    return ok;
+}
+
+/* ---- Description ---------------------------------------------------------------------------------------------------------------- */
+
+static gboolean git_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const GitSource *git = source->data;
+    GitRef ref = {.sha = git->ref};
+    const char *mark = git->ref != NULL ? g_strrstr(git->ref, "-g") : NULL;
+    if (mark != NULL) {
+        g_autofree char *head = g_strndup(git->ref, (gsize)(mark - git->ref));
+        char *dash = strrchr(head, '-');
+        ref.sha = mark + 2;
+        ref.commits = dash != NULL && strcmp(dash, "-0") != 0 ? arena_strdup(arena, dash + 1) : NULL;
+        ref.tag = arena_strndup(arena, head, dash != NULL ? (gsize)(dash - head) : strlen(head));
+    }
+    return git_append_info(source, arena, list, git->url, &ref, &git->version, FALSE, error);
+}
+
 const SourceKind source_kind_git = {
     .name = "git",
     .has_ref = TRUE,
@@ -165,4 +418,8 @@ const SourceKind source_kind_git = {
     .configure = git_configure,
     .load_ref = git_load_ref,
     .unique_key = git_unique_key,
+    .track = git_track,
+    .fetch = git_fetch,
+    .stage = git_stage,
+    .collect_info = git_collect_info,
 };

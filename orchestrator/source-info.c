@@ -72,9 +72,8 @@ Node *element_collect_source_info(Element *element, Arena *arena, GError **error
 
 char *source_primary_url(const Source *source, const char *url, GError **error)
 {
-    g_auto(GStrv) urls = source_translate_url(source, url, error);
-    guint count = urls != NULL ? g_strv_length(urls) : 0;
-    return count > 0 ? g_strdup(urls[count - 1]) : urls != NULL ? g_strdup(url) : NULL;
+    g_auto(GStrv) urls = source_translate_url_for(source, url, SOURCE_URL_PRIMARY, error);
+    return urls != NULL ? g_strdup(urls[0]) : NULL;
 }
 
 /* The groups that took part, joined; of a pattern without groups all that matched. */

@@ -5,6 +5,7 @@
 #include "element-private.h"
 #include "kind-junction.h"
 #include "node-private.h"
+#include "source-mirror.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,32 +58,48 @@ static const Project *alias_owner(const Source *source, const char **alias, gboo
     return project;
 }
 
-static void add_mirror_urls(const ProjectConfig *config, const Node *mirror, const char *alias, const char *rest,
-                            GPtrArray *urls)
+/* What the user's configuration says of where to fetch or track from. */
+static const char *policy_of(const Project *project, SourceUrlUse use)
 {
-    const Node *aliases = node_find(mirror, "aliases");
-    const Node *list = aliases != NULL ? node_find(aliases, alias) : NULL;
-    for (gsize i = 0; list != NULL && i < node_size(list); i++) {
-        g_ptr_array_add(urls, g_strconcat(node_text(node_at(list, i)), rest, NULL));
-    }
+    const Node *user = project->session->options.user_config;
+    const Node *section = node_find(user, use == SOURCE_URL_TRACK ? "track" : "fetch");
+    const Node *policy = section != NULL ? node_find(section, "source") : NULL;
+    return policy != NULL ? node_text(policy) : use == SOURCE_URL_TRACK ? "aliases" : "all";
 }
 
 /* Mirrors in their order, the preferred one first; then the alias itself. */
-static void expand_alias(const ProjectConfig *config, const char *alias, const char *rest, GPtrArray *urls)
+static void add_mirrors(const ProjectConfig *config, const char *alias, const char *rest, GPtrArray *urls)
 {
-    gsize count = config->mirrors != NULL ? node_size(config->mirrors) : 0;
+    const Node *url = node_find(config->aliases, alias);
     for (int preferred = 1; preferred >= 0; preferred--) {
-        for (gsize i = 0; i < count; i++) {
+        for (gsize i = 0; i < node_size(config->mirrors); i++) {
             const Node *mirror = node_at(config->mirrors, i);
             gboolean is_preferred = g_strcmp0(node_text(node_find(mirror, "name")), config->default_mirror) == 0;
             if (is_preferred == preferred) {
-                add_mirror_urls(config, mirror, alias, rest, urls);
+                source_mirror_add_urls(mirror, alias, url != NULL ? node_text(url) : NULL, rest, urls);
             }
         }
     }
+}
+
+/* In the order in which they are to be tried: of tracking that is the other way round. */
+static void expand_alias(const Project *project, const ProjectConfig *config, const char *alias, const char *rest,
+                         SourceUrlUse use, GPtrArray *urls)
+{
+    const char *policy = policy_of(project, use);
+    gboolean all = strcmp(policy, "all") == 0;
     const Node *url = node_find(config->aliases, alias);
-    if (url != NULL) {
+    if (use != SOURCE_URL_PRIMARY &&
+        (all || strcmp(policy, "mirrors") == 0 || (strcmp(policy, "user") == 0 && project->mirrors_from_user))) {
+        add_mirrors(config, alias, rest, urls);
+    }
+    if (url != NULL && (use == SOURCE_URL_PRIMARY || all || strcmp(policy, "aliases") == 0)) {
         g_ptr_array_add(urls, g_strconcat(node_text(url), rest, NULL));
+    }
+    for (guint i = 0; use == SOURCE_URL_TRACK && i < urls->len / 2; i++) {
+        gpointer swapped = urls->pdata[i];
+        urls->pdata[i] = urls->pdata[urls->len - 1 - i];
+        urls->pdata[urls->len - 1 - i] = swapped;
     }
 }
 
@@ -97,8 +114,8 @@ static gboolean is_scheme(const char *word)
     return FALSE;
 }
 
-static gboolean add_translations(const Source *source, const char *alias, const char *rest, GPtrArray *urls,
-                                 GError **error)
+static gboolean add_translations(const Source *source, const char *alias, const char *rest, SourceUrlUse use,
+                                 GPtrArray *urls, GError **error)
 {
     gboolean first_pass = strcmp(source->element->kind_name, "junction") == 0;
     const char *original = alias;
@@ -120,17 +137,29 @@ static gboolean add_translations(const Source *source, const char *alias, const 
     if (owner == NULL) {
         return FALSE;
     }
-    expand_alias(config_of(owner, first_pass), alias, rest, urls);
-    return TRUE;
+    expand_alias(owner, config_of(owner, first_pass), alias, rest, use, urls);
+    if (urls->len == 0) {
+        error_set(error, ERROR_SOURCE, "missing-source-alias-target", &source->where, "No %s URI found for alias '%s'",
+                  use == SOURCE_URL_TRACK ? "tracking" : "fetch", original);
+        error_set_detail(error != NULL ? *error : NULL, use == SOURCE_URL_TRACK
+                                                            ? "Check track controls in your user configuration"
+                                                            : "Check fetch controls in your user configuration");
+    }
+    return urls->len > 0;
 }
 
 char **source_translate_url(const Source *source, const char *url, GError **error)
+{
+    return source_translate_url_for(source, url, SOURCE_URL_FETCH, error);
+}
+
+char **source_translate_url_for(const Source *source, const char *url, SourceUrlUse use, GError **error)
 {
     g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
     const char *colon = strchr(url, ':');
     g_autofree char *alias = colon != NULL ? g_strndup(url, (gsize)(colon - url)) : NULL;
     if (alias != NULL && *alias != '\0' && !is_scheme(alias) && strchr(alias, '/') == NULL) {
-        if (!add_translations(source, alias, colon + 1, urls, error)) {
+        if (!add_translations(source, alias, colon + 1, use, urls, error)) {
             return NULL;
         }
     } else if (project_is_fatal_warning(source->element->project, "unaliased-url")) {

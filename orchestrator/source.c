@@ -153,6 +153,27 @@ gboolean source_fetch(Source *source, const SourceContext *context, GError **err
     return named(source, ok, error);
 }
 
+gboolean source_warn(const Source *source, const SourceContext *context, const char *token, const char *message,
+                     const char *detail, GError **error)
+{
+    g_autofree char *where = provenance_to_string(&source->where);
+    g_autofree char *text = g_strdup_printf("[%s]: %s source at %s: %s", token, source->kind->name, where, message);
+    if (project_is_fatal_warning(source_project(source), token)) {
+        error_set(error, ERROR_PLUGIN, g_intern_string(token), NULL, "%s", text);
+        error_set_detail(error != NULL ? *error : NULL, detail);
+        return FALSE;
+    }
+    const Event event = {.type = EVENT_WARNING,
+                         .element = source->element->full_name,
+                         .message = text,
+                         .detail = detail,
+                         .elapsed_us = -1};
+    if (context->events != NULL && context->events->func != NULL) {
+        context->events->func(&event, context->events->data);
+    }
+    return TRUE;
+}
+
 /* ---- All sources of an element ----------------------------------------------------------------------------------------------------- */
 
 static gboolean stage_into(Source *source, const SourceContext *context, SluiceTree *tree, GError **error)

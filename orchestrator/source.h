@@ -80,6 +80,12 @@ Arena *source_arena(const Source *source);
 /* Expands "alias:rest" to the URLs to try, mirrors first; NULL-terminated, free with g_strfreev.  The alias `debian:` is builtin unless the project defines it: the mirrors
  * of the system's apt configuration. */
 char **source_translate_url(const Source *source, const char *url, GError **error);
+/* The same for another use: what the user's configuration allows for tracking (`track.source`), in the order to try them; or the alias alone, without mirrors. */
+typedef enum { SOURCE_URL_FETCH, SOURCE_URL_TRACK, SOURCE_URL_PRIMARY } SourceUrlUse;
+char **source_translate_url_for(const Source *source, const char *url, SourceUrlUse use, GError **error);
+/* A warning that projects may make an error: `token` is one of the core's, or "KIND:TOKEN".  FALSE with PLUGIN error then. */
+gboolean source_warn(const Source *source, const SourceContext *context, const char *token, const char *message,
+                     const char *detail, GError **error);
 /* Opens a path of the project (kind local, patch): never outside it.  Returns an fd of the parent directory-safe object (O_PATH) or -1. */
 int source_open_project_path(const Source *source, const char *path, const Provenance *where, GError **error);
 /* Whether it is known what exactly the source stages: without that there is no key. */

@@ -1,0 +1,306 @@
+/* git-mirror.c - see git-mirror.h */
+#include "git-mirror.h"
+#include "element.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define NAME_MAX_URL      100
+#define RETRY_SECONDS     1
+#define LOCK_MILLISECONDS 100
+
+/* ---- Places ------------------------------------------------------------------------------------------------------------------------- */
+
+void git_mirror_init(GitMirror *mirror, const Source *source, const SourceContext *context, const char *url)
+{
+    gsize length = strlen(url);
+    g_autofree char *name = g_strdup(length > NAME_MAX_URL ? url + length - NAME_MAX_URL : url);
+    g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, url, -1);
+    for (char *c = name; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c)) {
+            *c = '_';
+        }
+    }
+    g_autofree char *base =
+        g_strdup_printf("%s/sources/git/%s-%.16s", sluice_store_get_path(context->store), name, hash);
+    mirror->source = source;
+    mirror->context = context;
+    mirror->url = url;
+    mirror->full = g_strconcat(base, ".git", NULL);
+    mirror->shallow = g_strconcat(base, ".shallow.git", NULL);
+    mirror->lock = g_strconcat(base, ".lock", NULL);
+}
+
+void git_mirror_clear(GitMirror *mirror)
+{
+    g_free(mirror->full);
+    g_free(mirror->shallow);
+    g_free(mirror->lock);
+}
+
+static Git local_git(const GitMirror *mirror, const char *path)
+{
+    return (Git){.repository = path, .cancellable = mirror->context->cancellable};
+}
+
+static gboolean has(const GitMirror *mirror, const char *path, const char *name)
+{
+    const Git git = local_git(mirror, path);
+    int status = -1;
+    return g_file_test(path, G_FILE_TEST_IS_DIR) &&
+           git_run(&git, GIT_ARGUMENTS("cat-file", "-e", name), "", &status, NULL, NULL) && status == 0;
+}
+
+static gboolean has_both(const GitMirror *mirror, const char *path, const char *commit, const char *tag)
+{
+    g_autofree char *object = g_strconcat(commit, "^{commit}", NULL);
+    g_autofree char *ref = tag != NULL ? g_strconcat("refs/tags/", tag, NULL) : NULL;
+    return has(mirror, path, object) && (ref == NULL || has(mirror, path, ref));
+}
+
+const char *git_mirror_find(const GitMirror *mirror, const char *commit, const char *tag)
+{
+    const char *const paths[] = {mirror->full, mirror->shallow};
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        if (has_both(mirror, paths[i], commit, tag)) {
+            return paths[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- Making and locking ------------------------------------------------------------------------------------------------------------- */
+
+static gboolean cannot(const char *what, const char *path, GError **error)
+{
+    error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot %s %s: %s", what, path, g_strerror(errno));
+    return FALSE;
+}
+
+/* Waits until nobody else fetches.  The lock goes with the descriptor. */
+static int lock_mirror(const GitMirror *mirror, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(mirror->lock);
+    int fd = g_mkdir_with_parents(folder, 0755) == 0 ? open(mirror->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
+    if (fd < 0) {
+        cannot("open", mirror->lock, error);
+        return -1;
+    }
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            cannot("lock", mirror->lock, error);
+            close(fd);
+            return -1;
+        }
+        if (g_cancellable_set_error_if_cancelled(mirror->context->cancellable, error)) {
+            close(fd);
+            return -1;
+        }
+        g_usleep(LOCK_MILLISECONDS * 1000);
+    }
+    return fd;
+}
+
+/* What fetches that were killed left behind. */
+static void remove_leftovers(const char *path)
+{
+    g_autofree char *folder = g_build_filename(path, "objects/pack", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
+        if (g_str_has_prefix(name, "tmp_")) {
+            g_autofree char *file = g_build_filename(folder, name, NULL);
+            unlink(file);
+        }
+    }
+    g_autofree char *shallow = g_build_filename(path, "shallow.lock", NULL);
+    unlink(shallow);
+}
+
+/* An empty repository at once, or not at all. */
+static gboolean ensure_repository(const GitMirror *mirror, const char *path, GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        remove_leftovers(path);
+        return TRUE;
+    }
+    g_autofree char *work = sluice_store_make_work_dir(mirror->context->store, "git", error);
+    if (work == NULL) {
+        return FALSE;
+    }
+    g_autofree char *fresh = g_build_filename(work, "new.git", NULL);
+    const Git git = {.directory = work, .cancellable = mirror->context->cancellable};
+    gboolean ok = git_run(&git, GIT_ARGUMENTS("init", "--quiet", "--bare", "--template=", "--", fresh),
+                          "Failed to initialise repository", NULL, NULL, error) &&
+                  (rename(fresh, path) == 0 || errno == EEXIST || errno == ENOTEMPTY || cannot("make", path, error));
+    sluice_remove_tree(work, NULL);
+    return ok;
+}
+
+/* ---- Talking to remotes ------------------------------------------------------------------------------------------------------------- */
+
+typedef gboolean (*RemoteFunc)(GitMirror *mirror, const char *url, gpointer data, GError **error);
+
+static void say(const GitMirror *mirror, SourceUrlUse use, const char *url)
+{
+    event_send(mirror->context->events, EVENT_STATUS, use == SOURCE_URL_TRACK ? "track" : "fetch",
+               mirror->source->element->full_name, "%s %s", use == SOURCE_URL_TRACK ? "Tracking" : "Fetching from",
+               url);
+}
+
+/* The URLs in their order, all of them again for each retry. */
+static gboolean try_urls(GitMirror *mirror, SourceUrlUse use, RemoteFunc func, gpointer data, GError **error)
+{
+    g_auto(GStrv) urls = source_translate_url_for(mirror->source, mirror->url, use, error);
+    g_autoptr(GError) problem = NULL;
+    if (urls == NULL) {
+        return FALSE;
+    }
+    for (unsigned attempt = 0; attempt <= mirror->context->retries; attempt++) {
+        for (char **url = urls; *url != NULL; url++) {
+            g_clear_error(&problem);
+            if (g_cancellable_set_error_if_cancelled(mirror->context->cancellable, error)) {
+                return FALSE;
+            }
+            say(mirror, use, *url);
+            if (git_url_check(*url, &problem) && func(mirror, *url, data, &problem)) {
+                return TRUE;
+            }
+        }
+        if (attempt < mirror->context->retries) {
+            g_usleep(RETRY_SECONDS * G_USEC_PER_SEC);
+        }
+    }
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+}
+
+static Git remote_git(const GitMirror *mirror, const char *path)
+{
+    return (Git){.repository = path, .network = TRUE, .cancellable = mirror->context->cancellable};
+}
+
+static gboolean list_refs(GitMirror *mirror, const char *url, gpointer data, GError **error)
+{
+    const Git git = {.directory = sluice_store_get_path(mirror->context->store),
+                     .network = TRUE,
+                     .cancellable = mirror->context->cancellable};
+    g_autofree char *fail = g_strdup_printf("Failed to list advertised remote refs from git repository %s", url);
+    return git_run(&git, GIT_ARGUMENTS("ls-remote", "--quiet", "--", url), fail, NULL, data, error);
+}
+
+char *git_mirror_list_refs(GitMirror *mirror, SourceUrlUse use, GError **error)
+{
+    char *output = NULL;
+    return try_urls(mirror, use, list_refs, &output, error) ? output : NULL;
+}
+
+static gboolean fetch_everything(GitMirror *mirror, const char *path, const char *url, GError **error)
+{
+    const Git git = remote_git(mirror, path);
+    g_autofree char *fail = g_strdup_printf("Failed to fetch from remote git repository: %s", url);
+    return git_run(&git,
+                   GIT_ARGUMENTS("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--force", "--",
+                                 url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"),
+                   fail, NULL, NULL, error);
+}
+
+static gboolean not_found(const GitMirror *mirror, const char *commit, GError **error)
+{
+    error_set(error, ERROR_SOURCE, NULL, NULL, "expected ref '%s' was not found in git repository: '%s'", commit,
+              mirror->url);
+    return FALSE;
+}
+
+static gboolean fetch_all_from(GitMirror *mirror, const char *url, gpointer data, GError **error)
+{
+    const char *commit = data;
+    return ensure_repository(mirror, mirror->full, error) && fetch_everything(mirror, mirror->full, url, error) &&
+           (commit == NULL || has_both(mirror, mirror->full, commit, NULL) || not_found(mirror, commit, error));
+}
+
+gboolean git_mirror_fetch_all(GitMirror *mirror, const char *commit, SourceUrlUse use, GError **error)
+{
+    int fd = lock_mirror(mirror, error);
+    if (fd < 0) {
+        return FALSE;
+    }
+    gboolean ok = (commit != NULL && has_both(mirror, mirror->full, commit, NULL)) ||
+                  try_urls(mirror, use, fetch_all_from, (gpointer)commit, error);
+    close(fd);
+    return ok;
+}
+
+typedef struct {
+    const char *commit, *tag;
+    guint depth;
+} Wanted;
+
+/* Many servers give out any commit by its name; those of the first version of the protocol say "not our ref". */
+static gboolean fetch_exactly(GitMirror *mirror, const char *path, const char *url, const Wanted *wanted, int *status,
+                              GError **error)
+{
+    const Git git = remote_git(mirror, path);
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new();
+    g_autofree char *depth = g_strdup_printf("--depth=%u", wanted->depth);
+    g_autofree char *tag =
+        wanted->tag != NULL ? g_strdup_printf("refs/tags/%s:refs/tags/%s", wanted->tag, wanted->tag) : NULL;
+    static const char *const words[] = {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head"};
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        g_ptr_array_add(arguments, (gpointer)words[i]);
+    }
+    if (wanted->depth > 0) {
+        g_ptr_array_add(arguments, depth);
+    }
+    g_ptr_array_add(arguments, (gpointer) "--");
+    g_ptr_array_add(arguments, (gpointer)url);
+    g_ptr_array_add(arguments, (gpointer)wanted->commit);
+    if (tag != NULL) {
+        g_ptr_array_add(arguments, tag);
+    }
+    g_ptr_array_add(arguments, NULL);
+    return git_run(&git, (const char *const *)arguments->pdata, "git fetch", status, NULL, error);
+}
+
+static gboolean fetch_wanted_from(GitMirror *mirror, const char *url, gpointer data, GError **error)
+{
+    const Wanted *wanted = data;
+    const char *path = wanted->depth > 0 ? mirror->shallow : mirror->full;
+    int status = -1;
+    if (!ensure_repository(mirror, path, error) || !fetch_exactly(mirror, path, url, wanted, &status, error)) {
+        return FALSE;
+    }
+    if (status == 0 && has_both(mirror, path, wanted->commit, wanted->tag)) {
+        return TRUE;
+    }
+    event_send(mirror->context->events, EVENT_STATUS, "fetch", mirror->source->element->full_name,
+               "%s cannot be fetched alone from %s. Fetching all Git refs", wanted->commit, url);
+    if (!ensure_repository(mirror, mirror->full, error) || !fetch_everything(mirror, mirror->full, url, error)) {
+        return FALSE;
+    }
+    if (!has_both(mirror, mirror->full, wanted->commit, NULL)) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "%s not found in remote %s", wanted->commit, url);
+        return FALSE;
+    }
+    if (!has_both(mirror, mirror->full, wanted->commit, wanted->tag)) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "ref refs/tags/%s not found in remote %s", wanted->tag, url);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean git_mirror_fetch_commit(GitMirror *mirror, const char *commit, const char *tag, guint depth, GError **error)
+{
+    Wanted wanted = {commit, tag, depth};
+    int fd = lock_mirror(mirror, error);
+    if (fd < 0) {
+        return FALSE;
+    }
+    gboolean ok = git_mirror_find(mirror, commit, tag) != NULL ||
+                  try_urls(mirror, SOURCE_URL_FETCH, fetch_wanted_from, &wanted, error);
+    close(fd);
+    return ok;
+}
