@@ -70,6 +70,8 @@ static gboolean resolve_variables(Resolver *resolver, GError **error)
     } else if (strcmp(resolver->element->kind_name, "junction") == 0) {
         gboolean found = FALSE;
         resolver->data->build_root = variable_scope_get(resolver->scope, "build-root", &found, NULL);
+        /* To be shown; those that use variables of the second pass cannot be. */
+        resolver->element->variables = variable_scope_resolve_all(resolver->scope, NULL);
     }
     return resolver->data->first_pass || resolver->element->variables != NULL;
 }
