@@ -103,12 +103,11 @@ SluiceStore *app_open_store_in_job(const App *app, GError **error)
     return store;
 }
 
-static Session *load_session(App *app, GError **error)
+Session *app_load_session(App *app, const char *directory, const char *const *project_options, GError **error)
 {
-    const char *directory = arguments_get(app->arguments, "project-directory");
     LoadOptions options = {
-        .directory = directory ? directory : ".",
-        .options = arguments_list(app->arguments, "option"),
+        .directory = directory,
+        .options = project_options,
         .max_jobs = app->max_jobs,
         .strict = app->strict,
         .unknown_kinds = app->unknown_kinds,
@@ -121,6 +120,12 @@ static Session *load_session(App *app, GError **error)
     if (session)
         session_set_subproject_func(session, junction_stage, app);
     return session;
+}
+
+static Session *load_session(App *app, GError **error)
+{
+    const char *directory = arguments_get(app->arguments, "project-directory");
+    return app_load_session(app, directory ? directory : ".", arguments_list(app->arguments, "option"), error);
 }
 
 /* `projects: NAME: strict:` of the user configuration, unless the command line says; the name is known only now. */

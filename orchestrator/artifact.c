@@ -38,6 +38,12 @@ char *artifact_ref_name(const Element *element, const char *key)
     return g_strdup_printf("%s/%s/%s", project_name(element->project), normal, used);
 }
 
+gboolean artifact_is_ref_name(const char *word)
+{
+    const char *key = strrchr(word, '/');
+    return key && strlen(key + 1) == SLUICE_HASH_HEX && strspn(key + 1, "0123456789abcdef") == SLUICE_HASH_HEX;
+}
+
 /* ---- Decoding ----------------------------------------------------------------------------------------------------------- */
 
 static gboolean take_digest(const DigestMessage *message, SluiceDigest *out, gboolean *present, GError **error)
@@ -303,6 +309,8 @@ gboolean artifact_store(SluiceStore *store, const Element *element, const Artifa
     if (artifact->has_files)
         g_array_remove_index(blobs, 0); /* it is a tree */
     g_array_append_val(blobs, digest);
+    if (artifact->has_key_text)
+        g_array_append_val(blobs, artifact->key_text);
     SluiceDigest trees[2];
     gsize n_trees = 0;
     if (artifact->has_files)
@@ -385,7 +393,7 @@ Node *artifact_read_public(SluiceStore *store, const Artifact *artifact, Arena *
     return read_yaml(store, artifact->has_public, &artifact->public_data, "public data of an artifact", arena, error);
 }
 
-/* The names under which the account is stored: `sluice: action-proxy:` in the metadata beside the variables. */
+/* The names under which the account is stored: `sluice: action-proxy:` in the metadata beside the variables; `key-text:` is beside it. */
 static const struct {
     const char *name;
     gsize offset;
@@ -401,27 +409,60 @@ static const struct {
     {"errors", G_STRUCT_OFFSET(SluiceEndpointStats, errors)},
 };
 
-Node *artifact_stats_to_node(const SluiceEndpointStats *stats, Arena *arena)
+Node *artifact_own_meta(const Artifact *artifact, const SluiceEndpointStats *stats, Arena *arena)
 {
-    Node *proxy = node_new_mapping(arena, NULL), *top = node_new_mapping(arena, NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(stat_fields); i++) {
+    Node *top = node_new_mapping(arena, NULL), *proxy = node_new_mapping(arena, NULL);
+    char text[SLUICE_DIGEST_STRING_MAX];
+    for (gsize i = 0; stats && i < G_N_ELEMENTS(stat_fields); i++) {
         uint64_t value = G_STRUCT_MEMBER(uint64_t, stats, stat_fields[i].offset);
         node_set(arena, proxy, stat_fields[i].name,
                  node_new_scalar(arena, arena_printf(arena, "%" G_GUINT64_FORMAT, value), NULL));
     }
-    node_set(arena, top, "action-proxy", proxy);
-    return top;
+    if (stats)
+        node_set(arena, top, "action-proxy", proxy);
+    if (artifact->has_key_text)
+        node_set(arena, top, "key-text", node_new_scalar(arena, sluice_digest_string(&artifact->key_text, text), NULL));
+    return node_size(top) > 0 ? top : NULL;
+}
+
+static Node *read_own_meta(SluiceStore *store, const Artifact *artifact, Arena *arena, GError **error)
+{
+    Node *ours = NULL;
+    Node *meta =
+        read_yaml(store, artifact->has_high_meta, &artifact->high_meta, "metadata of an artifact", arena, error);
+    return meta && node_get_mapping(meta, "sluice", &ours, error) ? ours : NULL;
+}
+
+GBytes *artifact_read_key_text(SluiceStore *store, const Artifact *artifact, GError **error)
+{
+    Arena *arena = arena_new();
+    const Node *ours = read_own_meta(store, artifact, arena, error);
+    const char *text = NULL;
+    SluiceDigest digest;
+    GError *problem = NULL;
+    GBytes *bytes = NULL;
+    if (ours && node_get_string(ours, "key-text", &text, error) && text && sluice_digest_parse(text, &digest, error)) {
+        bytes = sluice_store_read(store, &digest, &problem);
+        if (!bytes)
+            forgive_absence(problem, error);
+    }
+    arena_free(arena);
+    return bytes;
+}
+
+const char *artifact_time(const Artifact *artifact)
+{
+    const char *dot = artifact->n_logs > 0 ? strchr(artifact->logs[0].name, '.') : NULL;
+    return dot && g_ascii_isdigit(dot[1]) ? dot + 1 : "";
 }
 
 gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error)
 {
     memset(stats, 0, sizeof *stats);
     Arena *arena = arena_new();
-    Node *meta =
-        read_yaml(store, artifact->has_high_meta, &artifact->high_meta, "metadata of an artifact", arena, error);
-    Node *ours = NULL, *proxy = NULL;
-    gboolean found = meta && node_get_mapping(meta, "sluice", &ours, error) && ours &&
-                     node_get_mapping(ours, "action-proxy", &proxy, error) && proxy;
+    const Node *ours = read_own_meta(store, artifact, arena, error);
+    Node *proxy = NULL;
+    gboolean found = ours && node_get_mapping(ours, "action-proxy", &proxy, error) && proxy;
     for (gsize i = 0; found && i < G_N_ELEMENTS(stat_fields); i++) {
         gint64 value = 0;
         found = node_get_int(proxy, stat_fields[i].name, &value, error);

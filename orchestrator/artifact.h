@@ -35,6 +35,8 @@ typedef struct {
     SluiceDigest public_data; /* YAML file */
     SluiceDigest low_meta;    /* YAML file: environment, sandbox-config */
     SluiceDigest high_meta;   /* YAML file: variables; sluice's own account of the action-proxy */
+    gboolean has_key_text;    /* only of one that is to be stored: artifact_read_key_text gives it back */
+    SluiceDigest key_text;    /* what the strong key is the hash of */
     ArtifactLog *logs;
     gsize n_logs;
     ArtifactDependency *build_deps;
@@ -47,6 +49,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Artifact, artifact_free)
 
 /* "<project>/<normal-name>/<key>"; `key` NULL: the strong key; NULL if the element has no key yet.  Free with g_free. */
 char *artifact_ref_name(const Element *element, const char *key);
+/* Whether a word is such a name: it ends in a key. */
+gboolean artifact_is_ref_name(const char *word);
 /* NULL without error if there is none, or if something of it was evicted. */
 Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error);
 /* The artifact of the element's strict key; if there is none and `strict` is FALSE, of its weak key. */
@@ -64,7 +68,11 @@ GPtrArray *artifact_list(SluiceStore *store, const char *glob, GError **error);
 GBytes *artifact_read_log(SluiceStore *store, const Artifact *artifact, gsize index, GError **error);
 /* The stored public data, or an empty mapping; in the arena. */
 Node *artifact_read_public(SluiceStore *store, const Artifact *artifact, Arena *arena, GError **error);
+/* The line of JSON whose hash is the strong key (key.h), for those who ask why it was built; NULL without error if it was not kept. */
+GBytes *artifact_read_key_text(SluiceStore *store, const Artifact *artifact, GError **error);
+/* When it was built, as "YYYYMMDD-HHMMSS", from the name of its log; "" if that does not say. */
+const char *artifact_time(const Artifact *artifact);
 /* What the action-proxy counted while this was built; FALSE without error if it was not used. */
 gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error);
-/* The same account as a mapping for the metadata. */
-Node *artifact_stats_to_node(const SluiceEndpointStats *stats, Arena *arena);
+/* Our own part of the metadata, `sluice:`, or NULL if there is nothing to say; `stats` may be NULL. */
+Node *artifact_own_meta(const Artifact *artifact, const SluiceEndpointStats *stats, Arena *arena);

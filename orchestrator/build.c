@@ -51,12 +51,13 @@ static Node *low_meta(Build *build)
     return node;
 }
 
-static Node *high_meta(Build *build)
+static Node *high_meta(Build *build, const Artifact *artifact)
 {
     Node *node = node_new_mapping(build->arena, NULL);
     node_set(build->arena, node, "variables", or_empty(build->element->variables, build->arena));
-    if (build->proxy_used)
-        node_set(build->arena, node, "sluice", artifact_stats_to_node(&build->proxy, build->arena));
+    Node *own = artifact_own_meta(artifact, build->proxy_used ? &build->proxy : NULL, build->arena);
+    if (own)
+        node_set(build->arena, node, "sluice", own);
     return node;
 }
 
@@ -66,10 +67,27 @@ static GBytes *emit(const Node *node)
     return g_bytes_new_take(text, strlen(text));
 }
 
+/* So that one can ask later why this was built. */
+static gboolean store_key_text(Build *build, Artifact *artifact, GError **error)
+{
+    Element *element = build->element;
+    GError *problem = NULL;
+    g_autoptr(KeyWriter) writer = key_writer_new(project_session(element->project));
+    g_autofree char *text = key_writer_text(writer, element, KEY_STRONG, &problem);
+    if (problem) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    artifact->has_key_text = text != NULL;
+    return !text || sluice_store_put(build->context->store, text, strlen(text), NULL, &artifact->key_text, error);
+}
+
 static gboolean store_metadata(Build *build, Artifact *artifact, GError **error)
 {
     Node *public_ = build->public_ ? build->public_ : or_empty(build->element->public_, build->arena);
-    g_autoptr(GBytes) public_text = emit(public_), low = emit(low_meta(build)), high = emit(high_meta(build));
+    if (!store_key_text(build, artifact, error))
+        return FALSE;
+    g_autoptr(GBytes) public_text = emit(public_), low = emit(low_meta(build)), high = emit(high_meta(build, artifact));
     GBytes *blobs[] = {public_text, low, high};
     SluiceDigest digests[G_N_ELEMENTS(blobs)];
     if (!sluice_store_put_many(build->context->store, blobs, G_N_ELEMENTS(blobs), digests, error))

@@ -39,10 +39,7 @@ static gboolean is_glob(const char *word)
 
 static gboolean is_artifact_name(const char *word)
 {
-    const char *key = strrchr(word, '/');
-    if (is_glob(word))
-        return !g_str_has_suffix(word, ".bst");
-    return key && strlen(key + 1) == SLUICE_HASH_HEX && strspn(key + 1, "0123456789abcdef") == SLUICE_HASH_HEX;
+    return is_glob(word) ? !g_str_has_suffix(word, ".bst") : artifact_is_ref_name(word);
 }
 
 /* The name of an element that has no key yet still has something to show. */

@@ -1,5 +1,6 @@
 /* cmd-show.c - `show` */
 #include "app.h"
+#include "key-explain.h"
 #include "show-format.h"
 #include <string.h>
 #include <unistd.h>
@@ -26,8 +27,24 @@ static gboolean print_elements(App *app, const char *format, GPtrArray *elements
     return TRUE;
 }
 
+static int explain_keys(App *app, GError **error)
+{
+    g_autoptr(GPtrArray) elements = app_load_selection(app, "none", NULL, error);
+    if (!elements)
+        return EXIT_REPORT;
+    g_autoptr(KeyWriter) writer = key_writer_new(app->session);
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (guint i = 0; i < elements->len; i++)
+        if (!key_explain(writer, elements->pdata[i], out, error))
+            return EXIT_REPORT;
+    app_print(out->str);
+    return 0;
+}
+
 int cmd_show(App *app, GError **error)
 {
+    if (arguments_has(app->arguments, "explain-key"))
+        return explain_keys(app, error);
     const char *format = arguments_get(app->arguments, "format");
     if (!format)
         format = app->config->element_format;

@@ -41,6 +41,7 @@ char *command_usage(const char *program, const Command *command, const char *gro
 /* The commands. */
 int cmd_build(App *app, GError **error);
 int cmd_show(App *app, GError **error);
+int cmd_diff_keys(App *app, GError **error);
 int cmd_shell(App *app, GError **error);
 int cmd_help(App *app, GError **error);
 int cmd_init(App *app, GError **error);

@@ -47,8 +47,15 @@ static const OptionSpec build_options[] = {
 static const OptionSpec show_options[] = {
     {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
     {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to show (default: all)"},
+    {"explain-key", 0, OPTION_FLAG, FALSE, NULL,
+     "Show what goes into the keys, as JSON; each part's compact text hashes to its key (default: --deps none)"},
     {"order", 0, OPTION_STRING, FALSE, "stage|alpha", "Staging order (default) or by name"},
     {"format", 'f', OPTION_STRING, FALSE, "FORMAT", "Template of a line, as %{state: >12} %{full-key} %{name}"},
+    END_OPTIONS,
+};
+
+static const OptionSpec diff_keys_options[] = {
+    {"with-option", 0, OPTION_PAIR, TRUE, "NAME VALUE", "Set a project option on the second side only"},
     END_OPTIONS,
 };
 
@@ -163,6 +170,15 @@ const Command commands[] = {
      "Without options: what processes that died left behind, and what exceeds the quota.", cache_gc_options,
      cmd_cache_gc},
     {"cache info", "", WORDS_NONE, 0, FALSE, "Show what the cache holds", NULL, cache_info_options, cmd_cache_info},
+    {"diff-keys", "[A] [B]", WORDS_ARTIFACTS, 2, FALSE, "Show why two cache keys differ",
+     "A and B are elements, elements of another project directory (DIR::ELEMENT), or cached artifacts "
+     "(PROJECT/ELEMENT/KEY).\n"
+     "A alone is compared with its newest cached artifact that has another key: why it was, or would be, built "
+     "again; or, with\n"
+     "--with-option, with itself under these options.  Dependencies are followed to those elements that differ by "
+     "themselves.\n"
+     "The exit status is 1 if the keys differ.",
+     diff_keys_options, cmd_diff_keys},
     {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
     {"init", "[TARGET_DIRECTORY]", WORDS_FILES, 1, FALSE, "Make a new project", NULL, init_options, cmd_init},
     {"serve", "", WORDS_NONE, 0, FALSE, "Offer the cache to Remote Execution API clients",

@@ -223,7 +223,12 @@ const char *element_expand(const Element *element, const char *text, const Prove
 
 char *element_normal_name(const Element *element)
 {
-    char *name = g_strdelimit(g_strdup(element->name), "/", '-');
+    return element_name_normalize(element->name);
+}
+
+char *element_name_normalize(const char *element_name)
+{
+    char *name = g_strdelimit(g_strdup(element_name), "/", '-');
     char *dot = strrchr(name, '.');
     if (dot != NULL && dot != name) {
         *dot = '\0';

@@ -67,6 +67,7 @@ const char *element_variable(const Element *element, const char *name);
 const char *element_expand(const Element *element, const char *text, const Provenance *where, GError **error);
 /* `/`→`-`, extension dropped: the name in artifact refs and log paths.  Free with g_free. */
 char *element_normal_name(const Element *element);
+char *element_name_normalize(const char *element_name);
 /* public: bst: integration-commands; NULL-terminated, arena. */
 const char *const *element_integration_commands(const Element *element);
 /* public: bst: split-rules: which domains an absolute path belongs to; domain names borrowed. */

@@ -88,8 +88,9 @@ static void test_parts(BuildFixture *fixture, gconstpointer data)
 static void test_stats_round_trip(BuildFixture *fixture, gconstpointer data)
 {
     SluiceEndpointStats in = {.calls = 9, .lookups = 4, .bytes_read = G_GUINT64_CONSTANT(1) << 40}, out;
+    const Artifact none = {.success = TRUE};
     Node *meta = node_new_mapping(fixture->arena, NULL);
-    node_set(fixture->arena, meta, "sluice", artifact_stats_to_node(&in, fixture->arena));
+    node_set(fixture->arena, meta, "sluice", artifact_own_meta(&none, &in, fixture->arena));
     g_autofree char *text = node_emit(meta);
     Artifact artifact = {.has_high_meta = TRUE, .high_meta = put(fixture, text)};
     g_assert_true(artifact_read_stats(fixture->store, &artifact, &out, NULL));
