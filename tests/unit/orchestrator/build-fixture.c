@@ -59,6 +59,7 @@ Element *build_fixture_element(BuildFixture *fixture, const char *name, const ch
     element->config = node_new_mapping(fixture->arena, NULL);
     element->public_ = public_ ? parse(fixture, public_) : node_new_mapping(fixture->arena, NULL);
     g_strlcpy(element->strict_key, key, sizeof element->strict_key);
+    g_strlcpy(element->strong_key, key, sizeof element->strong_key);
     g_strlcpy(element->weak_key, key, sizeof element->weak_key);
     memset(element->weak_key, '0', 8);
     return element;

@@ -115,7 +115,7 @@ static void test_names(BuildFixture *fixture, gconstpointer data)
     g_assert_cmpuint(flat->len, ==, 0);
     g_assert_cmpuint(deep->len, ==, 2);
     g_assert_cmpuint(other->len, ==, 0);
-    *element->strict_key = '\0';
+    *element->strong_key = '\0';
     g_assert_null(artifact_ref_name(element, NULL));
 }
 
