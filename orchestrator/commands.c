@@ -70,6 +70,9 @@ static const OptionSpec shell_options[] = {
 static const OptionSpec fetch_options[] = {
     {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
     {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: none)"},
+    {"source-remote", 0, OPTION_STRING, TRUE, "REMOTE", "A server of sources; taken for compatibility, not asked"},
+    {"ignore-project-source-remotes", 0, OPTION_FLAG, FALSE, NULL,
+     "Without servers that projects name (none is asked)"},
     END_OPTIONS,
 };
 
@@ -81,8 +84,16 @@ static const OptionSpec track_options[] = {
 };
 
 static const OptionSpec source_checkout_options[] = {
-    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty"},
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty, over an existing file"},
+    {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Whose sources (default: none, the element's own)"},
+    {"tar", 0, OPTION_STRING, FALSE, "FILE", "Write an archive instead of a directory; - is standard output"},
+    {"compression", 0, OPTION_STRING, FALSE, "gz|xz|bz2", "Of the archive (default: none)"},
+    {"include-build-scripts", 0, OPTION_FLAG, FALSE, NULL, "With scripts that build the elements without sluice"},
     {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: source-checkout)"},
+    {"source-remote", 0, OPTION_STRING, TRUE, "REMOTE", "A server of sources; taken for compatibility, not asked"},
+    {"ignore-project-source-remotes", 0, OPTION_FLAG, FALSE, NULL,
+     "Without servers that projects name (none is asked)"},
     END_OPTIONS,
 };
 
