@@ -186,6 +186,18 @@ gboolean source_ref_text(const Source *source, const Node *ref, const char **tex
     return TRUE;
 }
 
+static gboolean check_urls(const Source *source, GError **error)
+{
+    static const char *const keys[] = {"url", "index", "registry-url"};
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const Node *url = node_find(source->node, keys[i]);
+        if (url != NULL && node_type(url) == NODE_SCALAR && !source_check_url(source, node_text(url), error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static Source *load_source(ElementData *data, VariableScope *scope, const Node *node, guint index, GError **error)
 {
     Element *element = &data->element;
@@ -211,6 +223,9 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
         compose_config(project, data->first_pass ? &project->first : &project->full, source->kind, node, error);
     source->node = config != NULL ? variable_scope_expand(scope, config, error) : NULL;
     if (source->node == NULL || !source->kind->configure(source, source->node, error)) {
+        return NULL;
+    }
+    if (source->kind->has_ref && !check_urls(source, error)) {
         return NULL;
     }
     source->ref = find_ref(source);
