@@ -154,6 +154,25 @@ static const OptionSpec init_options[] = {
     END_OPTIONS,
 };
 
+static const OptionSpec workspace_open_options[] = {
+    {"no-checkout", 0, OPTION_FLAG, FALSE, NULL, "Do not write the sources there: use what is in the directory"},
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Replace a workspace that is open, overwrite what is in the directory"},
+    {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: the element's name), for one element"},
+    END_OPTIONS,
+};
+
+static const OptionSpec workspace_close_options[] = {
+    {"remove-dir", 0, OPTION_FLAG, FALSE, NULL, "Remove the directory too"},
+    {"all", 'a', OPTION_FLAG, FALSE, NULL, "Close all that are open"},
+    END_OPTIONS,
+};
+
+static const OptionSpec workspace_reset_options[] = {
+    {"soft", 0, OPTION_FLAG, FALSE, NULL, "Only let the next build start from the beginning"},
+    {"all", 'a', OPTION_FLAG, FALSE, NULL, "Reset all that are open"},
+    END_OPTIONS,
+};
+
 static const OptionSpec no_options[] = {END_OPTIONS};
 
 #define ANY G_MAXUINT
@@ -213,5 +232,14 @@ const Command commands[] = {
      cmd_source_fetch},
     {"source track", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE,
      "Find the newest version of sources and write it down", NULL, track_options, cmd_source_track},
+    {"workspace close", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Build elements from their own sources again",
+     "Without elements: the one whose workspace the command is started in.", workspace_close_options,
+     cmd_workspace_close},
+    {"workspace list", "", WORDS_NONE, 0, FALSE, "List open workspaces", NULL, no_options, cmd_workspace_list},
+    {"workspace open", "ELEMENTS...", WORDS_ELEMENTS, ANY, FALSE,
+     "Put sources into a directory, and build elements from there", NULL, workspace_open_options, cmd_workspace_open},
+    {"workspace reset", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Give workspaces their original contents again",
+     "Without elements: the one whose workspace the command is started in.", workspace_reset_options,
+     cmd_workspace_reset},
     {NULL},
 };

@@ -3,6 +3,8 @@
  */
 #include "element-private.h"
 #include "node-private.h"
+#include "source-kinds.h"
+#include "workspaces.h"
 
 #include <string.h>
 
@@ -235,10 +237,34 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
     return source;
 }
 
+/* The workspace's directory in place of all that the element lists. */
+static gboolean load_workspace(Element *element, const Workspace *workspace, GError **error)
+{
+    Session *session = element->project->session;
+    Arena *arena = session->arena;
+    g_autofree char *directory = workspace_directory(session, workspace);
+    Source *source = arena_new_of(arena, Source);
+    source->element = element;
+    source->where = element->where;
+    source->kind = &source_kind_workspace;
+    source->node = node_new_mapping(arena, NULL);
+    element->workspace = arena_strdup(arena, directory);
+    node_set(arena, source->node, "path", node_new_text(arena, element->workspace, NULL));
+    source->ref = g_file_test(directory, G_FILE_TEST_EXISTS) ? node_find(source->node, "path") : NULL;
+    element->sources = arena_alloc(arena, sizeof *element->sources);
+    element->sources[0] = source;
+    element->n_sources = 1;
+    return source->kind->configure(source, source->node, error);
+}
+
 gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error)
 {
     Element *element = &data->element;
     Node *list = NULL;
+    const Workspace *workspace = workspace_find(element->project->session, element->full_name);
+    if (workspace != NULL) {
+        return load_workspace(element, workspace, error);
+    }
     if (!node_get_sequence(data->node, "sources", &list, error)) {
         return FALSE;
     }
