@@ -5,11 +5,13 @@
  * and its account) or a plain cache.  Call nothing of this folder before a fork() that does not exec: gRPC has threads.
  * Functions may be called from any thread unless said otherwise.
  *
- * Implements: build.bazel.remote.execution.v2 Capabilities, ContentAddressableStorage, ActionCache; google.bytestream ByteStream.
+ * Implements: build.bazel.remote.execution.v2 Capabilities, ContentAddressableStorage, ActionCache, Execution (where an endpoint has an
+ * executor); google.bytestream ByteStream.
  */
 #pragma once
 
 #include "cas.h"
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
@@ -54,10 +56,38 @@ typedef enum {
     SLUICE_CACHE_WRITES_TRUSTED   /* UpdateActionResult is accepted */
 } SluiceCacheWrites;
 
+/* ---- Execution (design 3.4, 3.5) ------------------------------------------------------------------------------------------- */
+
+/* An action to be run: checked, complete in the store, the parents of its outputs made.  Borrowed for the time of the call. */
+typedef struct {
+    SluiceDigest input_root;
+    const char *const *arguments;   /* NULL-terminated; the first is a program */
+    const char *const *environment; /* NULL-terminated "NAME=value" */
+    const char *working_directory;  /* below the input root; "" for the root itself */
+    int64_t timeout_us;             /* 0: none asked for */
+} SluiceExecution;
+
+typedef struct {
+    int exit_code;
+    SluiceDigest root; /* the tree of the input root after the command: from it the outputs are taken */
+    SluiceDigest standard_output, standard_error;
+} SluiceExecutionOutcome;
+
+/* How actions are run; the bridge itself knows no sandbox. */
+typedef struct {
+    /* Called on threads of the bridge, at most `parallel` at a time; may block.  A command that fails is a success with its exit code.
+     * FALSE: it was not run to its end; G_IO_ERROR_TIMED_OUT and G_IO_ERROR_CANCELLED say why, all else is a fault of this machine. */
+    gboolean (*execute)(const SluiceExecution *execution, GCancellable *cancellable, SluiceExecutionOutcome *outcome,
+                        gpointer data, GError **error);
+    gpointer data;
+    unsigned parallel;
+} SluiceExecutor;
+
 typedef struct {
     const SluiceDigest *environment; /* E; NULL: a plain cache, keyed by the client's digests (`sluice serve`) */
     SluiceCacheWrites cache_writes;
-    const char *label; /* element name, for logs */
+    const char *label;              /* element name, for logs */
+    const SluiceExecutor *executor; /* copied; NULL: nothing is executed */
 } SluiceEndpointPolicy;
 
 /* Counted since the endpoint was opened. */
@@ -66,6 +96,7 @@ typedef struct {
     uint64_t lookups, hits, misses, updates, updates_refused;
     uint64_t bytes_read, bytes_written; /* blob contents */
     uint64_t errors;                    /* calls answered with a status that is the client's fault */
+    uint64_t executed;                  /* actions that were run to their end */
 } SluiceEndpointStats;
 
 typedef struct SluiceEndpoint SluiceEndpoint;

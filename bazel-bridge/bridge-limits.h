@@ -22,6 +22,15 @@ enum {
     /* Different directories of one tree, in GetTree and in completeness checking. */
     SLUICE_LIMIT_TREE_DIRECTORIES = 256 * SLUICE_KIB,
     SLUICE_LIMIT_INSTANCE_NAME = SLUICE_KIB,
+    /* An Action, and a Command: its arguments and environment must fit into what the kernel takes. */
+    SLUICE_LIMIT_ACTION = 64 * SLUICE_KIB,
+    SLUICE_LIMIT_COMMAND = 4 * SLUICE_MIB,
+    /* Execute calls of one endpoint at a time; the others wait in the transport. */
+    SLUICE_LIMIT_EXECUTIONS = 256,
+    /* Executions that ended and can still be asked for with WaitExecution. */
+    SLUICE_LIMIT_ENDED_EXECUTIONS = 64,
+    /* Missing blobs that one answer names. */
+    SLUICE_LIMIT_MISSING = 4096,
     /* Streams on one connection. */
     SLUICE_LIMIT_STREAMS = 10000,
     /* Memory of all connections together for what was received and is not used yet.  Above it, the RPC library breaks off

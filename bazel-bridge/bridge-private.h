@@ -32,6 +32,7 @@ typedef struct SluiceCall SluiceCall;
 typedef struct SluiceTag SluiceTag;
 typedef struct SluiceMethod SluiceMethod;
 typedef struct SluiceListeners SluiceListeners;
+typedef struct SluiceExecutions SluiceExecutions;
 typedef void (*SluiceCallFunc)(SluiceCall *call);
 
 /* ---- Bridge and endpoints (bridge.c, endpoint.c) -------------------------------------------------------------------------- */
@@ -58,7 +59,8 @@ struct SluiceBridge {
 };
 
 typedef struct {
-    _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors;
+    _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors,
+        executed;
 } SluiceCounters;
 
 struct SluiceEndpoint {
@@ -68,7 +70,8 @@ struct SluiceEndpoint {
     SluiceDigest environment;
     SluiceCacheWrites cache_writes;
     char *label;
-    void **registered; /* one for each method */
+    SluiceExecutions *executions; /* NULL: it has no executor */
+    void **registered;            /* one for each method */
     SluiceTag stopped_tag;
     gboolean stopped; /* under the bridge's lock */
     _Atomic int closing;
@@ -134,6 +137,8 @@ void sluice_handle_update_result(SluiceCall *call);
 void sluice_handle_read(SluiceCall *call);
 void sluice_handle_write(SluiceCall *call);
 void sluice_handle_query_write(SluiceCall *call);
+void sluice_handle_execute(SluiceCall *call);
+void sluice_handle_wait_execution(SluiceCall *call);
 
 /* A name in a request of ByteStream; its instance and UUID are left out. */
 gboolean sluice_bytestream_parse_name(SluiceSpan text, SluiceResourceName *out, GError **error);
@@ -162,6 +167,10 @@ struct SluiceCall {
     GDestroyNotify free_state;
     GList *link; /* in bridge->streams */
     _Atomic int64_t progress;
+    /* Of a call that is told when its client goes. */
+    SluiceTag close_tag;
+    SluiceCallFunc closed;
+    _Atomic int hands; /* of the two operations that end it */
 };
 
 /* Waits for one more call of the method. */
@@ -178,6 +187,11 @@ void sluice_call_reply(SluiceCall *call, SluiceReply *reply);
 void sluice_call_send(SluiceCall *call, SluiceReply *reply, SluiceCallFunc next);
 /* The next message of the client's stream; `next` runs on the serving thread with `message`, or `half_closed` at the end. */
 void sluice_call_receive(SluiceCall *call, SluiceCallFunc next);
+/* `closed` runs on the serving thread when the client has gone or the call has ended, whatever is in flight then; `call->cancelled` tells
+ * which.  Once, before the last operation. */
+void sluice_call_watch(SluiceCall *call, SluiceCallFunc closed);
+/* It waits for something that may take any time, and is not idle meanwhile. */
+void sluice_call_set_patient(SluiceCall *call);
 /* `func` on a worker. */
 void sluice_call_run(SluiceCall *call, SluiceCallFunc func);
 void sluice_call_finish(SluiceCall *call);
@@ -260,3 +274,9 @@ GBytes *sluice_proxy_lookup(SluiceEndpoint *endpoint, const SluiceDigest *action
 gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action, GBytes *result, GError **error);
 /* The constant Command of every witness. */
 GBytes *sluice_witness_command(void);
+
+/* ---- Execution (execution.c, operation.c) -------------------------------------------------------------------------------------------- */
+
+SluiceExecutions *sluice_executions_new(SluiceEndpoint *endpoint, const SluiceExecutor *executor);
+/* Cancels what runs, and waits for it.  No call of the endpoint is left. */
+void sluice_executions_free(SluiceExecutions *executions);

@@ -155,12 +155,45 @@ static gsize add_headers(SluiceCall *call, grpc_op *op)
     return 1;
 }
 
+/* One of the operations that end a call is done; the last one frees it. */
+static void drop(SluiceCall *call)
+{
+    if (call->closed == NULL || atomic_fetch_sub(&call->hands, 1) == 1)
+        call_free(call);
+}
+
 static void call_ended(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
     if (call->method->bounded)
         await_again(call);
-    call_free(call);
+    drop(call);
+}
+
+static void call_closed(SluiceTag *tag, gboolean ok)
+{
+    SluiceCall *call = (SluiceCall *)(void *)((char *)tag - G_STRUCT_OFFSET(SluiceCall, close_tag));
+    call->closed(call);
+    drop(call);
+}
+
+void sluice_call_watch(SluiceCall *call, SluiceCallFunc closed)
+{
+    grpc_op op;
+    memset(&op, 0, sizeof op);
+    call->closed = closed;
+    call->close_tag.done = call_closed;
+    atomic_store(&call->hands, 2);
+    op.op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    op.data.recv_close_on_server.cancelled = &call->cancelled;
+    SLUICE_HAND_OVER(&call->close_tag);
+    grpc_call_error problem = grpc_call_start_batch(call->call, &op, 1, &call->close_tag, NULL);
+    g_assert(problem == GRPC_CALL_OK);
+}
+
+void sluice_call_set_patient(SluiceCall *call)
+{
+    atomic_store_explicit(&call->progress, G_MAXINT64, memory_order_relaxed);
 }
 
 static void end(SluiceCall *call, SluiceReply *reply, grpc_status_code code, const char *message)
@@ -177,8 +210,10 @@ static void end(SluiceCall *call, SluiceReply *reply, grpc_status_code code, con
     ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     ops[count].data.send_status_from_server.status = code;
     ops[count++].data.send_status_from_server.status_details = message != NULL ? &details : NULL;
-    ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
-    ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
+    if (call->closed == NULL) {
+        ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+        ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
+    }
     start(call, ops, count, call_ended);
     grpc_slice_unref(details);
 }

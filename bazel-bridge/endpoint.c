@@ -69,6 +69,8 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
         endpoint->environment = *policy->environment;
     endpoint->cache_writes = policy->cache_writes;
     endpoint->label = g_strdup(policy->label);
+    if (policy->executor != NULL)
+        endpoint->executions = sluice_executions_new(endpoint, policy->executor);
     endpoint->stopped_tag.done = endpoint_stopped;
     endpoint->server = create_server(bridge);
     grpc_server_register_completion_queue(endpoint->server, bridge->queue, NULL);
@@ -155,6 +157,7 @@ void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *st
         .bytes_read = counters->bytes_read,
         .bytes_written = counters->bytes_written,
         .errors = counters->errors,
+        .executed = counters->executed,
     };
 }
 
@@ -172,6 +175,7 @@ void sluice_endpoint_close(SluiceEndpoint *endpoint)
     g_queue_remove(&bridge->endpoints, endpoint);
     g_mutex_unlock(&bridge->lock);
     grpc_server_destroy(endpoint->server);
+    g_clear_pointer(&endpoint->executions, sluice_executions_free);
     g_free(endpoint->registered);
     g_free(endpoint->label);
     g_free(endpoint);

@@ -14,6 +14,8 @@ const SluiceMethod sluice_methods[] = {
     {"/google.bytestream.ByteStream/Read", SLUICE_METHOD_SERVER_STREAM, 32, FALSE, sluice_handle_read},
     {"/google.bytestream.ByteStream/Write", SLUICE_METHOD_CLIENT_STREAM, 128, TRUE, sluice_handle_write},
     {"/google.bytestream.ByteStream/QueryWriteStatus", SLUICE_METHOD_UNARY, 8, FALSE, sluice_handle_query_write},
+    {REAPI "Execution/Execute", SLUICE_METHOD_SERVER_STREAM, SLUICE_LIMIT_EXECUTIONS, TRUE, sluice_handle_execute},
+    {REAPI "Execution/WaitExecution", SLUICE_METHOD_SERVER_STREAM, 16, TRUE, sluice_handle_wait_execution},
 };
 const gsize sluice_n_methods = G_N_ELEMENTS(sluice_methods);
 

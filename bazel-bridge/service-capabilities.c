@@ -2,12 +2,16 @@
 
 enum {
     SERVER_CACHE = 1,
+    SERVER_EXECUTION = 2,
     SERVER_LOW_VERSION = 4,
     SERVER_HIGH_VERSION = 5,
     CACHE_FUNCTIONS = 1,
     CACHE_UPDATES = 2,
     CACHE_BATCH_LIMIT = 4,
     CACHE_SYMLINKS = 5,
+    EXECUTION_FUNCTION = 1,
+    EXECUTION_ENABLED = 2,
+    EXECUTION_FUNCTIONS = 5,
     UPDATES_ENABLED = 1,
     VERSION_MAJOR = 1,
     VERSION_MINOR = 2,
@@ -39,6 +43,16 @@ static void put_cache(GByteArray *out, gboolean accepts_results)
     sluice_wire_put_bytes(out, SERVER_CACHE, cache->data, cache->len);
 }
 
+static void put_execution(GByteArray *out)
+{
+    g_autoptr(GByteArray) execution = g_byte_array_new();
+    const guint8 functions[] = {FUNCTION_SHA256};
+    sluice_wire_put_varint(execution, EXECUTION_FUNCTION, FUNCTION_SHA256);
+    sluice_wire_put_varint(execution, EXECUTION_ENABLED, TRUE);
+    sluice_wire_put_bytes(execution, EXECUTION_FUNCTIONS, functions, sizeof functions);
+    sluice_wire_put_bytes(out, SERVER_EXECUTION, execution->data, execution->len);
+}
+
 static void put_version(GByteArray *out, uint32_t number, uint64_t minor)
 {
     g_autoptr(GByteArray) version = g_byte_array_new();
@@ -60,6 +74,8 @@ void sluice_handle_get_capabilities(SluiceCall *call)
     }
     SluiceReply *reply = sluice_reply_new();
     put_cache(reply->bytes, sluice_endpoint_accepts_results(call->endpoint));
+    if (call->endpoint->executions != NULL)
+        put_execution(reply->bytes);
     put_version(reply->bytes, SERVER_LOW_VERSION, API_LOW_MINOR);
     put_version(reply->bytes, SERVER_HIGH_VERSION, API_HIGH_MINOR);
     sluice_call_reply(call, reply);

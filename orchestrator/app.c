@@ -103,6 +103,16 @@ SluiceStore *app_open_store_in_job(const App *app, GError **error)
     return store;
 }
 
+JobBudget *app_make_job_budget(App *app)
+{
+    g_autoptr(GError) error = NULL;
+    guint tokens = app->max_jobs > 0 ? (guint)app->max_jobs : g_get_num_processors();
+    JobBudget *budget = job_budget_new(tokens, &error);
+    if (!budget)
+        app_log(app, EVENT_WARNING, NULL, "Actions cannot be executed: %s", error->message);
+    return budget;
+}
+
 Session *app_load_session(App *app, const char *directory, const char *const *project_options, GError **error)
 {
     LoadOptions options = {

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "error-json.h"
+#include "job-budget.h"
 #include "log.h"
 #include "pipeline.h"
 #include "project.h"
@@ -44,6 +45,9 @@ int app_main(const char *version, int argc, char **argv);
 gboolean app_open_store(App *app, GError **error);
 /* In a job, which must not use the parent's. */
 SluiceStore *app_open_store_in_job(const App *app, GError **error);
+/* For the actions that clients in sandboxes want executed: as many at a time as --max-jobs says, or the machine has processors. NULL with a
+ * warning: nothing is executed. */
+JobBudget *app_make_job_budget(App *app);
 /* Loads project.conf; does nothing if that was done. */
 gboolean app_load_project(App *app, GError **error);
 /* A session of another project, or with other options (pairs, NULL-terminated; they must stay), beside app->session. */

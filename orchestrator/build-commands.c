@@ -56,8 +56,8 @@ static void report_account(Build *build)
     g_autofree char *read = g_format_size(stats->bytes_read), *written = g_format_size(stats->bytes_written);
     build_event(build, EVENT_INFO, 0, NULL,
                 "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
-                " misses, %" G_GUINT64_FORMAT " stored; %s read, %s written",
-                stats->lookups, stats->hits, stats->misses, stats->updates, read, written);
+                " misses, %" G_GUINT64_FORMAT " executed, %" G_GUINT64_FORMAT " stored; %s read, %s written",
+                stats->lookups, stats->hits, stats->misses, stats->executed, stats->updates, read, written);
     if (stats->updates_refused > 0)
         build_event(build, EVENT_INFO, 0, NULL,
                     "Action cache: %" G_GUINT64_FORMAT " results were refused (cache-writes is not `trusted`)",

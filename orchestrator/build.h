@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "job-budget.h"
 #include "artifact.h"
 #include "kind.h"
 #include "layout.h"
@@ -23,6 +24,7 @@ typedef enum {
 
 typedef struct {
     SluiceStore *store;
+    JobBudget *budget;         /* for actions of clients; NULL: none is executed */
     SluiceStaging *staging;    /* NULL is allowed where no command runs (import, stack, filter) */
     const EventSink *events;   /* or NULL */
     GCancellable *cancellable; /* or NULL */

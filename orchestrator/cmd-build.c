@@ -28,6 +28,7 @@ struct Plan {
     GHashTable *steps; /* Element -> Step */
     SluiceLease *lease;
     SluiceStaging *staging;
+    JobBudget *budget;
     gboolean retry_failed;
     guint n_required;
 };
@@ -213,6 +214,7 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
     BuildContext build = {
         .store = store,
         .staging = plan->staging,
+        .budget = plan->budget,
         .events = context->events,
         .cancellable = context->cancellable,
         .log_fd = context->log_fd,
@@ -319,8 +321,10 @@ static void wake_all(Plan *plan, GPtrArray *elements)
     plan->lease = sluice_lease_new(plan->app->store, NULL);
     for (guint i = 0; i < elements->len; i++)
         keep(plan, elements->pdata[i]);
-    if (needs_staging(plan))
+    if (needs_staging(plan)) {
         plan->staging = start_staging(plan);
+        plan->budget = app_make_job_budget(plan->app);
+    }
 }
 
 static gboolean run_plan(Plan *plan, GPtrArray *wanted, GPtrArray *elements, GError **error)
@@ -331,6 +335,7 @@ static gboolean run_plan(Plan *plan, GPtrArray *wanted, GPtrArray *elements, GEr
     gboolean success = scheduler_run(plan->scheduler, error);
     g_clear_pointer(&plan->lease, sluice_lease_free);
     g_clear_pointer(&plan->staging, sluice_staging_stop);
+    g_clear_pointer(&plan->budget, job_budget_free);
     return success;
 }
 

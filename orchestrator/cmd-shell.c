@@ -81,10 +81,12 @@ static gboolean run_shell(App *app, Element *element, int *status, GError **erro
     BuildContext context = {.store = app->store, .events = &app->sink, .log_fd = -1, .strict = app->strict};
     if (!check_mounts(binds, error) || !(context.staging = sluice_staging_start(app->store, app->staging_mode, error)))
         return FALSE;
+    context.budget = app_make_job_budget(app);
     log_command(app, element, options.argv);
     leave_interrupts_to_command();
     gboolean success = build_shell(element, &context, &options, status, error);
     sluice_staging_stop(context.staging);
+    job_budget_free(context.budget);
     return success;
 }
 

@@ -10,7 +10,8 @@
  *   repositories: {NAME: PATH} --override_repository
  *   distdir: [PATH…]           --distdir
  *   cache: BOOL                True; False: without the action-proxy
- *   cache-writes: off | executed | trusted    "trusted": Bazel runs the actions itself, in the element's own sandbox
+ *   cache-writes: off | executed | trusted    "executed": the proxy runs the actions, each in a sandbox of its own; "trusted": Bazel runs
+ *                              them itself, in the element's sandbox
  *
  * Bazel's state is kept outside of what is collected, at a place that is the same for all elements.  The results of actions come from, and go
  * to, the proxy on the sandbox's loopback interface: as packaged by Debian, Bazel cannot open UNIX sockets.
@@ -220,8 +221,9 @@ static void append_cache(GString *line, const BazelConfig *config, const Command
 {
     if (!config->cache)
         return;
-    g_string_append_printf(line, " --remote_cache=grpc://127.0.0.1:%u --remote_upload_local_results=%s",
-                           plan->proxy_port, plan->cache_writes == SLUICE_CACHE_WRITES_TRUSTED ? "true" : "false");
+    const char *option = plan->cache_writes == SLUICE_CACHE_WRITES_EXECUTED ? "remote_executor" : "remote_cache";
+    g_string_append_printf(line, " --%s=grpc://127.0.0.1:%u --remote_upload_local_results=%s", option, plan->proxy_port,
+                           plan->cache_writes == SLUICE_CACHE_WRITES_TRUSTED ? "true" : "false");
 }
 
 static const char *query_command(Build *build, const BazelConfig *config)

@@ -93,7 +93,12 @@ Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
     Proxy *proxy = g_new0(Proxy, 1);
     proxy->build = build;
     SluiceDigest environment;
+    SluiceExecutor executor;
     SluiceEndpointPolicy policy = {&environment, plan->cache_writes, build->element->full_name};
+    if (build->context->budget && build->context->staging) {
+        executor_init(&executor, build);
+        policy.executor = &executor;
+    }
     if (store_environment(build, &environment, error) &&
         (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
         (proxy->endpoint = sluice_endpoint_new(proxy->bridge, &policy, error)) &&

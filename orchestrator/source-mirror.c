@@ -15,22 +15,12 @@ typedef struct {
 
 /* ---- The default: a list of URLs for each alias --------------------------------------------------------------------------------- */
 
-static gboolean missing_aliases(const Node *config, GError **error)
-{
-    error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(config),
-              "Dictionary did not contain expected key 'aliases'");
-    return FALSE;
-}
-
 static gboolean default_check(const Node *config, GError **error)
 {
     static const char *const keys[] = {"name", "kind", "aliases", NULL};
     Node *aliases = NULL;
     if (!node_check_keys(config, keys, error) || !node_get_mapping(config, "aliases", &aliases, error)) {
         return FALSE;
-    }
-    if (aliases == NULL) {
-        return missing_aliases(config, error);
     }
     for (gsize i = 0; i < node_size(aliases); i++) {
         Node *urls = NULL;
@@ -95,7 +85,11 @@ static gboolean check_aliases(const Node *config, GError **error)
     if (!node_get_sequence(config, "aliases", &aliases, error)) {
         return FALSE;
     }
-    return aliases != NULL || missing_aliases(config, error);
+    if (aliases == NULL) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(config),
+                  "Dictionary did not contain expected key 'aliases'");
+    }
+    return aliases != NULL;
 }
 
 static gboolean fake_check(const Node *config, GError **error)
@@ -213,7 +207,5 @@ void source_mirror_add_urls(const Node *mirror, const char *alias, const char *a
 {
     const MirrorKind *kind = find_kind(mirror);
     const Aliased aliased = {alias, alias_url, rest};
-    if (kind != NULL) {
-        kind->add_urls(config_of(mirror, kind), &aliased, urls);
-    }
+    kind->add_urls(config_of(mirror, kind), &aliased, urls);
 }

@@ -2,6 +2,7 @@
  * OK, 1 with another status (its name and message go to the standard error), 2 for wrong usage. */
 #include "cas.h"
 #include "reapi-bench.h"
+#include "reapi-execute.h"
 #include "rpc.h"
 
 #include <stdio.h>
@@ -487,6 +488,21 @@ static int verb_bench(RpcClient *client, int argc, char **argv)
     return reapi_bench(client->channel, &options);
 }
 
+static int verb_make_command(RpcClient *client, int argc, char **argv)
+{
+    return reapi_make_command(argc, argv);
+}
+
+static int verb_make_action(RpcClient *client, int argc, char **argv)
+{
+    return reapi_make_action(argc, argv);
+}
+
+static int verb_execute(RpcClient *client, int argc, char **argv)
+{
+    return reapi_execute(client, argv[0], argc > 1 && strcmp(argv[1], "skip-cache") == 0);
+}
+
 static const Verb verbs[] = {
     {"capabilities", 0, "[INSTANCE]", verb_capabilities},
     {"put", 1, "FILE [CHUNK]", verb_put},
@@ -503,6 +519,9 @@ static const Verb verbs[] = {
     {"make-result", 0, "KEY=VALUE…", verb_make_result},
     {"make-directory", 1, "files|directories NAME=DIGEST…", verb_make_directory},
     {"make-message", 0, "NUMBER=FILE…", verb_make_message},
+    {"make-command", 2, "[out=PATH|file=PATH|directory=PATH|cwd=PATH|env=NAME=VALUE]… -- WORD…", verb_make_command},
+    {"make-action", 2, "COMMAND ROOT [timeout=SECONDS] [no-cache] [salt=TEXT]", verb_make_action},
+    {"execute", 1, "DIGEST [skip-cache]", verb_execute},
     {"digest", 1, "FILE", verb_digest},
     {"raw", 1, "METHOD MESSAGE…", verb_raw},
     {"many-streams", 2, "COUNT DIGEST", verb_many_streams},

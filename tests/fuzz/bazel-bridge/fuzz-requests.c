@@ -22,6 +22,8 @@ static const char *const methods[] = {
     RPC_BYTESTREAM("Read"),
     RPC_BYTESTREAM("Write"),
     RPC_BYTESTREAM("QueryWriteStatus"),
+    RPC_REAPI("Execution/Execute"),
+    RPC_REAPI("Execution/WaitExecution"),
 };
 
 enum { WRITE_METHOD = 8, MAX_MESSAGES = 8 };
@@ -41,6 +43,14 @@ static void check(gboolean condition)
 
 static Server server;
 
+/* Requests matter here, not what is run. */
+static gboolean refuse_to_execute(const SluiceExecution *execution, GCancellable *cancellable,
+                                  SluiceExecutionOutcome *outcome, gpointer data, GError **error)
+{
+    g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, "nothing is run here");
+    return FALSE;
+}
+
 static void stop(void)
 {
     rpc_client_close(&server.client);
@@ -54,7 +64,9 @@ static void stop(void)
 static void start(void)
 {
     SluiceDigest environment = sluice_digest_empty;
-    SluiceEndpointPolicy policy = {.environment = &environment, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED};
+    const SluiceExecutor executor = {refuse_to_execute, NULL, 1};
+    SluiceEndpointPolicy policy = {
+        .environment = &environment, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED, .executor = &executor};
     server.directory = g_dir_make_tmp("sluice-fuzz-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(server.directory, "store", NULL);
     g_autofree char *address = g_strdup_printf("unix:%s/socket", server.directory);

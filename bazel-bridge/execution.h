@@ -1,0 +1,55 @@
+/*
+ * execution.h - actions that are executed: what they ask for, their operations, their results.  For service-execution.c, execution.c, action.c,
+ * outputs.c and operation.c.
+ */
+#pragma once
+
+#include "bridge-private.h"
+
+/* ---- Actions (action.c) ------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    SluiceDigest digest; /* the client's */
+    SluiceDigest input_root;
+    int64_t timeout_us; /* 0: none */
+    gboolean do_not_cache;
+    GPtrArray *arguments;     /* char *, NULL-terminated like the next two */
+    GPtrArray *environment;   /* char *, "NAME=value" */
+    GPtrArray *outputs;       /* char *, relative to the working directory */
+    gboolean outputs_by_kind; /* by the older fields: the first `n_files` are files, the others directories */
+    guint n_files;
+    char *working_directory; /* "" or relative, without `.` and `..` */
+} SluiceAction;
+
+/* Reads the action and its command from the store and checks them; PROTO errors for what the client did wrong.  What is not in the store
+ * (inputs included) is appended to `missing` (SluiceDigest); then the action is not complete. */
+SluiceAction *sluice_action_load(SluiceStore *store, const SluiceDigest *digest, GArray *missing, GError **error);
+void sluice_action_free(SluiceAction *action);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceAction, sluice_action_free)
+/* The input root with the parents of all outputs, and the working directory. */
+gboolean sluice_action_make_parents(SluiceStore *store, const SluiceAction *action, SluiceDigest *root, GError **error);
+
+/* ---- Results (outputs.c) --------------------------------------------------------------------------------------------------------- */
+
+/* An encoded ActionResult of what the command left; `started`, `ended`: g_get_real_time(). */
+GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, const SluiceExecutionOutcome *outcome,
+                               int64_t started, int64_t ended, GError **error);
+
+/* ---- Operations (operation.c): google.longrunning.Operation messages --------------------------------------------------------------- */
+
+typedef enum { SLUICE_STAGE_CACHE_CHECK = 1, SLUICE_STAGE_QUEUED, SLUICE_STAGE_EXECUTING } SluiceExecutionStage;
+GBytes *sluice_operation_running(const char *name, SluiceExecutionStage stage, const SluiceDigest *action);
+/* With an ActionResult. */
+GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action, GBytes *result, gboolean cached);
+GBytes *sluice_operation_failed(const char *name, const SluiceDigest *action, grpc_status_code code,
+                                const char *message);
+/* FAILED_PRECONDITION that names the blobs. */
+GBytes *sluice_operation_missing(const char *name, const SluiceDigest *action, const GArray *missing);
+
+/* ---- Executions (execution.c) -------------------------------------------------------------------------------------------------------- */
+
+typedef struct SluiceJob SluiceJob;
+/* Runs the action (taken), or joins the same one that runs; the call is answered when it ends.  The call is in the table's hand then. */
+void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceAction *action);
+/* FALSE: there is no such execution, and the call is still the caller's. */
+gboolean sluice_executions_join(SluiceExecutions *executions, SluiceCall *call, const char *name);

@@ -1,0 +1,115 @@
+/* Execute and WaitExecution: the cache first, then the endpoint's executor. */
+#include "execution.h"
+
+typedef struct {
+    SluiceSpan instance;
+    SluiceDigestField action;
+    int64_t skip_cache_lookup, digest_function;
+} Request;
+
+static const SluiceFieldSpec execute_fields[] = {
+    {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Request, instance)},
+    {3, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Request, skip_cache_lookup)},
+    {6, SLUICE_FIELD_DIGEST, G_STRUCT_OFFSET(Request, action)},
+    {9, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Request, digest_function)},
+};
+
+typedef struct {
+    SluiceSpan name;
+} WaitRequest;
+
+static const SluiceFieldSpec wait_fields[] = {{1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(WaitRequest, name)}};
+
+/* Of an execution that needed no job. */
+#define ANSWERED_NAME "executions/answered"
+
+static gboolean check_executor(SluiceCall *call)
+{
+    if (call->endpoint->executions != NULL)
+        return TRUE;
+    sluice_call_fail(call, GRPC_STATUS_UNIMPLEMENTED,
+                     "nothing is executed here: use this server as a cache (for Bazel, --remote_cache)");
+    return FALSE;
+}
+
+/* NULL without error: there is none that can be used. */
+static GBytes *find_result(SluiceCall *call, const SluiceDigest *action, GError **error)
+{
+    GError *problem = NULL;
+    g_autoptr(GBytes) bytes = sluice_proxy_lookup(call->endpoint, action, &problem);
+    g_auto(SluiceResult) result = {0};
+    if (bytes != NULL && sluice_result_decode(bytes, &result, &problem) && result.exit_code == 0 &&
+        sluice_result_is_complete(sluice_call_get_store(call), &result, &problem))
+        return g_steal_pointer(&bytes);
+    if (problem != NULL && problem->domain != SLUICE_PROTO_ERROR &&
+        !g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND))
+        g_propagate_error(error, problem);
+    else
+        g_clear_error(&problem);
+    return NULL;
+}
+
+static void answer(SluiceCall *call, GBytes *operation)
+{
+    sluice_call_reply(call, sluice_reply_new_from(operation));
+    g_bytes_unref(operation);
+}
+
+static void execute(SluiceCall *call)
+{
+    Request request = *(Request *)call->state;
+    const SluiceDigest *digest = &request.action.value;
+    GError *error = NULL;
+    g_autoptr(GBytes) known = request.skip_cache_lookup ? NULL : find_result(call, digest, &error);
+    if (known != NULL) {
+        answer(call, sluice_operation_succeeded(ANSWERED_NAME, digest, known, TRUE));
+        return;
+    }
+    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    SluiceAction *action =
+        error == NULL ? sluice_action_load(sluice_call_get_store(call), digest, missing, &error) : NULL;
+    if (action == NULL) {
+        sluice_call_fail_error(call, error);
+    } else if (missing->len > 0) {
+        sluice_action_free(action);
+        answer(call, sluice_operation_missing(ANSWERED_NAME, digest, missing));
+    } else {
+        call->free_state(call->state);
+        sluice_call_set_state(call, NULL, NULL);
+        sluice_executions_start(call->endpoint->executions, call, action);
+    }
+}
+
+void sluice_handle_execute(SluiceCall *call)
+{
+    Request *request = g_new0(Request, 1);
+    GError *error = NULL;
+    sluice_call_set_state(call, request, g_free);
+    if (!check_executor(call))
+        return;
+    if (!sluice_fields_decode(call->message.data, call->message.length, execute_fields, G_N_ELEMENTS(execute_fields),
+                              request, &error) ||
+        !sluice_request_check(request->instance, request->digest_function, &error)) {
+        sluice_call_fail_error(call, error);
+    } else if (!request->action.present) {
+        sluice_call_fail(call, GRPC_STATUS_INVALID_ARGUMENT, "the action's digest is missing");
+    } else {
+        sluice_call_run(call, execute);
+    }
+}
+
+void sluice_handle_wait_execution(SluiceCall *call)
+{
+    WaitRequest request = {0};
+    GError *error = NULL;
+    if (!check_executor(call))
+        return;
+    if (!sluice_fields_decode(call->message.data, call->message.length, wait_fields, G_N_ELEMENTS(wait_fields),
+                              &request, &error)) {
+        sluice_call_fail_error(call, error);
+        return;
+    }
+    g_autofree char *name = sluice_span_dup(request.name);
+    if (!sluice_executions_join(call->endpoint->executions, call, name))
+        sluice_call_fail(call, GRPC_STATUS_NOT_FOUND, "there is no such execution");
+}

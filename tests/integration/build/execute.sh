@@ -1,0 +1,168 @@
+#!/bin/bash
+# Actions that a client in a sandbox wants executed: what they see, what comes back, what is kept, and for whom.
+here=$(dirname "$0")
+# shellcheck source=tests/integration/build/lib.sh
+source "$here/lib.sh"
+[ -x "${REAPI_CLIENT:?}" ] || {
+	echo "SKIP: no test client"
+	exit 77
+}
+
+host_root "$work/root" sh cat mkdir ls touch cp rm id ln sleep head grep sed "$REAPI_CLIENT"
+new_project
+mkdir -p "$work/project/files/more/etc"
+echo header >"$work/project/files/more/etc/header.h"
+element other.bst <<'END'
+kind: import
+depends:
+- base.bst
+sources:
+- kind: local
+  path: files/more
+END
+
+# client NAME BASE [LINES…]: the script comes on standard input
+client() {
+	{
+		cat <<-END
+			kind: manual
+			build-depends:
+			- $2
+			sandbox:
+			  remote-apis-socket:
+			    path: /run/reapi/socket
+			${3-}
+			config:
+			  install-commands:
+			  - |
+			    server=unix:/run/reapi/socket
+			    out=%{install-root}
+			    export HOME=/tmp
+			    echo secret >/tmp/secret
+			    r() { reapi-client \$server "\$@"; }
+			    put() { cat >/tmp/message; r put /tmp/message; }
+			    # action ROOT OUTPUTS… -- WORDS…
+			    action() {
+			      root=\$1; shift
+			      command=\$(r make-command env=PATH=/usr/bin:/bin "\$@" | put)
+			      r make-action \$command \$root \$limits | put
+			    }
+			    limits=
+			    input=\$(echo input | put)
+			    root=\$(r make-directory files in.txt=\$input | put)
+		END
+		sed 's/^/    /'
+	} | element "$1.bst"
+}
+
+client run base.bst <<'END'
+a=$(action $root out=sub/out.txt out=link out=dir -- sh -c 'cat in.txt >sub/out.txt; ln -s in.txt link; mkdir dir; echo a >dir/a; echo undeclared >left; echo said; echo warned >&2')
+r execute $a >$out/first
+r execute $a >$out/second
+r execute $a skip-cache >$out/third
+r lookup $a >$out/found
+for word in stdout stderr; do r get $(sed -n "s/^$word //p" $out/first) >$out/$word; done
+r get $(sed -n 's,^file sub/out.txt ,,p' $out/first) >$out/content
+a=$(action $root file=old.txt directory=olddir -- sh -c 'echo old >old.txt; ls olddir')
+r execute $a >$out/old
+END
+check "actions are executed" builds run.bst
+check "the account counts them" contains "$work/output" "3 executed"
+check "checkout" checkout run.bst --deps none
+out=$work/out
+check "it was executed" contains "$out/first" executed
+check "with its status" contains "$out/first" "exit 0"
+check "again it came from the cache" contains "$out/second" cached
+check "unless the client wants otherwise" contains "$out/third" executed
+check "a file in a directory made for it" contains "$out/first" "file sub/out.txt"
+check "a link" contains "$out/first" "symlink link -> in.txt"
+check "a directory" contains "$out/first" "directory dir"
+check_not "nothing that was not declared" contains "$out/first" left
+check "its standard output" contains "$out/stdout" said
+check "its standard error" contains "$out/stderr" warned
+check "what the file holds" contains "$out/content" input
+check "a lookup finds it" contains "$out/found" sub/out.txt
+check "outputs by the older fields" contains "$out/old" "file old.txt"
+check "and their directories are made" contains "$out/old" "directory olddir"
+
+client view base.bst <<'END'
+a=$(action $root out=seen -- sh -c '{ ls -d /tmp/* %{build-root} %{install-root} /run/reapi /buildstream 2>/dev/null; ls; id -u; echo ${HOME-none}; } >seen; touch /usr/x 2>/dev/null && echo wrote >>seen; touch /tmp/y || exit 1; grep -c : /proc/net/dev >>seen; true')
+r execute $a >$out/facts
+r get $(sed -n 's,^file seen ,,p' $out/facts) >$out/seen
+# an input that was not declared is not there
+a=$(action e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855/0 out=copy -- cat in.txt)
+r execute $a >$out/undeclared
+END
+check "an action's view" builds view.bst
+check "checkout" checkout view.bst --deps none
+printf 'in.txt\nseen\n0\nnone\n1\n' >"$work/expected"
+check "its inputs, its uid, no home, loopback alone; nothing of the element" cmp "$work/expected" "$work/out/seen"
+check "an undeclared input makes it fail" contains "$work/out/undeclared" "exit 1"
+
+client failures base.bst <<'END'
+a=$(action $root -- sh -c 'echo no >&2; exit 7')
+r execute $a >$out/failed
+r execute $a >$out/again
+if r lookup $a; then exit 3; fi
+a=$(action $root -- nothing-of-this-name)
+r execute $a >$out/absent || true
+limits=timeout=1
+a=$(action $root -- sleep 60)
+r execute $a >$out/slow || true
+limits=no-cache
+a=$(action $root out=x -- sh -c 'echo x >x')
+r execute $a >$out/uncached
+if r lookup $a; then exit 3; fi
+limits=
+a=$(r make-action $input $root | put)
+r execute $a >$out/bad 2>&1 || true
+missing=$(echo never stored >/tmp/never; r digest /tmp/never)
+a=$(action $missing -- true)
+r execute $a >$out/missing || true
+END
+check "actions that fail" builds failures.bst
+check "checkout" checkout failures.bst --deps none
+check "a status is told" contains "$work/out/failed" "exit 7"
+check "and not kept" contains "$work/out/again" executed
+check "no such program" contains "$work/out/absent" "not found in the sandbox"
+check "a timeout" contains "$work/out/slow" DEADLINE_EXCEEDED
+check "do_not_cache" contains "$work/out/uncached" executed
+check "a command that is none" contains "$work/out/bad" INVALID_ARGUMENT
+check "missing inputs" contains "$work/out/missing" "FAILED_PRECONDITION"
+check "are named" contains "$work/out/missing" "with details"
+
+# The same action of another element: a hit on the same root, none on another.
+same='a=$(action $root out=same -- sh -c "cat in.txt >same; echo same")
+r execute $a >$out/same'
+client first base.bst <<<"$same"
+client second base.bst <<<"$same # again"
+client third other.bst <<<"$same"
+for name in first second third; do
+	check "$name" builds $name.bst
+	check "checkout" checkout $name.bst --deps none
+	cp "$work/out/same" "$work/$name.same"
+done
+check "the first is executed" contains "$work/first.same" executed
+check "the second is a hit" contains "$work/second.same" cached
+check "another root is none" contains "$work/third.same" executed
+
+client off base.bst $'public:\n  sluice:\n    cache-writes: off' <<'END'
+a=$(action $root out=off -- sh -c 'echo off >off')
+r execute $a >$out/off
+if r lookup $a; then exit 3; fi
+END
+check "cache-writes: off" builds off.bst
+
+# Several at a time, never more than jobs.
+client many base.bst <<'END'
+for i in 1 2 3 4 5 6 7 8; do
+  a=$(action $root out=n -- sh -c "echo $i >n; sleep 0.2")
+  r execute $a >$out/$i &
+done
+wait
+END
+sluice --max-jobs 2 build many.bst
+check "eight at once" test "$status" -eq 0
+check "all were executed" contains "$work/output" "8 executed"
+
+finish

@@ -1,0 +1,203 @@
+/* See reapi-execute.h. */
+#include "reapi-execute.h"
+#include "cas.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int wrong(const char *what)
+{
+    fprintf(stderr, "reapi-client: %s\n", what);
+    return 2;
+}
+
+/* ---- Making --------------------------------------------------------------------------------------------------------------------- */
+
+static void put_variable(GByteArray *command, const char *assignment)
+{
+    g_auto(GStrv) parts = g_strsplit(assignment, "=", 2);
+    g_autoptr(GByteArray) variable = g_byte_array_new();
+    sluice_wire_put_string(variable, 1, parts[0]);
+    sluice_wire_put_string(variable, 2, parts[1] != NULL ? parts[1] : "");
+    sluice_wire_put_bytes(command, 2, variable->data, variable->len);
+}
+
+/* out=PATH, file=PATH, directory=PATH, cwd=PATH, env=NAME=VALUE …, then -- and the words of the command. */
+int reapi_make_command(int argc, char **argv)
+{
+    static const struct {
+        const char *prefix;
+        uint32_t number;
+    } strings[] = {{"file=", 3}, {"directory=", 4}, {"cwd=", 6}, {"out=", 7}};
+    g_autoptr(GByteArray) command = g_byte_array_new();
+    int i = 0;
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        gboolean known = g_str_has_prefix(argv[i], "env=");
+        if (known)
+            put_variable(command, argv[i] + strlen("env="));
+        for (gsize j = 0; j < G_N_ELEMENTS(strings) && !known; j++) {
+            known = g_str_has_prefix(argv[i], strings[j].prefix);
+            if (known)
+                sluice_wire_put_string(command, strings[j].number, argv[i] + strlen(strings[j].prefix));
+        }
+        if (!known)
+            return wrong("out=, file=, directory=, cwd= or env= is expected before --");
+    }
+    for (i++; i < argc; i++)
+        sluice_wire_put_string(command, 1, argv[i]);
+    fwrite(command->data, 1, command->len, stdout);
+    return 0;
+}
+
+static gboolean put_digest(GByteArray *out, uint32_t number, const char *text)
+{
+    SluiceDigest digest;
+    if (!sluice_digest_parse(text, &digest, NULL))
+        return FALSE;
+    sluice_wire_put_digest(out, number, &digest);
+    return TRUE;
+}
+
+/* COMMAND ROOT, then timeout=SECONDS, no-cache, salt=TEXT in this order. */
+int reapi_make_action(int argc, char **argv)
+{
+    g_autoptr(GByteArray) action = g_byte_array_new();
+    if (argc < 2 || !put_digest(action, 1, argv[0]) || !put_digest(action, 2, argv[1]))
+        return wrong("two digests are expected");
+    for (int i = 2; i < argc; i++) {
+        if (g_str_has_prefix(argv[i], "timeout=")) {
+            g_autoptr(GByteArray) duration = g_byte_array_new();
+            sluice_wire_put_varint(duration, 1, (uint64_t)atoi(argv[i] + strlen("timeout=")));
+            sluice_wire_put_bytes(action, 6, duration->data, duration->len);
+        } else if (strcmp(argv[i], "no-cache") == 0) {
+            sluice_wire_put_varint(action, 7, TRUE);
+        } else if (g_str_has_prefix(argv[i], "salt=")) {
+            sluice_wire_put_string(action, 9, argv[i] + strlen("salt="));
+        } else {
+            return wrong("timeout=, no-cache or salt= is expected");
+        }
+    }
+    fwrite(action->data, 1, action->len, stdout);
+    return 0;
+}
+
+/* ---- Executing ------------------------------------------------------------------------------------------------------------------ */
+
+static GBytes *field_of(GBytes *message, uint32_t number)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    gsize length = 0;
+    const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
+    GBytes *found = NULL;
+    sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
+    while (found == NULL && sluice_wire_next(&reader, &field, NULL))
+        if (field.number == number && field.type == SLUICE_WIRE_BYTES)
+            found = g_bytes_new(field.data, field.length);
+    return found;
+}
+
+static uint64_t number_of(GBytes *message, uint32_t number)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    gsize length = 0;
+    const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
+    sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
+    while (sluice_wire_next(&reader, &field, NULL))
+        if (field.number == number && field.type == SLUICE_WIRE_VARINT)
+            return field.value;
+    return 0;
+}
+
+static void print_text(const char *label, GBytes *message, uint32_t number)
+{
+    g_autoptr(GBytes) text = field_of(message, number);
+    if (text != NULL)
+        printf("%s %.*s", label, (int)g_bytes_get_size(text), (const char *)g_bytes_get_data(text, NULL));
+}
+
+static void print_digest(const char *label, GBytes *message, uint32_t number)
+{
+    SluiceDigest digest;
+    char text[SLUICE_DIGEST_STRING_MAX];
+    g_autoptr(GBytes) bytes = field_of(message, number);
+    if (bytes != NULL && sluice_wire_get_digest(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &digest, NULL))
+        printf("%s%s", label, sluice_digest_string(&digest, text));
+}
+
+static void print_output(const SluiceWireField *field)
+{
+    g_autoptr(GBytes) output = g_bytes_new(field->data, field->length);
+    switch (field->number) {
+    case 2:
+        print_text(number_of(output, 4) ? "program" : "file", output, 1);
+        print_digest(" ", output, 2);
+        break;
+    case 3:
+        print_text("directory", output, 1);
+        print_digest(" ", output, 3);
+        print_digest(" ", output, 5);
+        break;
+    case 10:
+    case 11:
+    case 12:
+        print_text("symlink", output, 1);
+        print_text(" ->", output, 2);
+        break;
+    default:
+        return;
+    }
+    puts("");
+}
+
+static void print_result(GBytes *result)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    gsize length = 0;
+    const void *data = g_bytes_get_data(result, &length);
+    printf("exit %d", (int)number_of(result, 4));
+    print_digest("\nstdout ", result, 6);
+    print_digest("\nstderr ", result, 8);
+    puts("");
+    sluice_wire_reader_init(&reader, data, length);
+    while (sluice_wire_next(&reader, &field, NULL))
+        if (field.type == SLUICE_WIRE_BYTES)
+            print_output(&field);
+}
+
+static int print_response(GBytes *response)
+{
+    g_autoptr(GBytes) status = field_of(response, 3), result = field_of(response, 1), details = field_of(status, 3);
+    if (result != NULL) {
+        puts(number_of(response, 2) ? "cached" : "executed");
+        print_result(result);
+    }
+    if (status == NULL)
+        return 0;
+    printf("status %s", rpc_status_name((grpc_status_code)number_of(status, 1)));
+    print_text("", status, 2);
+    puts(details != NULL ? " with details" : "");
+    return 1;
+}
+
+int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache)
+{
+    g_auto(RpcResult) answer = {0};
+    GByteArray *request = g_byte_array_new();
+    if (skip_cache)
+        sluice_wire_put_varint(request, 3, TRUE);
+    if (!put_digest(request, 6, action))
+        return wrong("a digest is expected");
+    g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_ptr_array_add(messages, g_byte_array_free_to_bytes(request));
+    rpc_call(client, RPC_REAPI("Execution/Execute"), messages, TRUE, 0, &answer);
+    if (answer.code != GRPC_STATUS_OK || answer.replies->len == 0) {
+        fprintf(stderr, "%s: %s\n", rpc_status_name(answer.code), answer.message);
+        return 1;
+    }
+    g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
+    return print_response(response);
+}

@@ -1,0 +1,10 @@
+/* reapi-execute.h - commands and actions from words, and the answer of an execution as text. */
+#pragma once
+
+#include "rpc.h"
+
+/* Write messages to the standard output. */
+int reapi_make_command(int argc, char **argv);
+int reapi_make_action(int argc, char **argv);
+/* Prints what the ExecuteResponse says, a fact a line.  Exit status 1 if the call failed, or its status is not OK. */
+int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache);
