@@ -1,6 +1,7 @@
 /* cmd-source.c - `source fetch`, `source track`, `source checkout` */
 #include "fetch.h"
 #include "output.h"
+#include "source-checkout.h"
 #include <string.h>
 
 int cmd_source_fetch(App *app, GError **error)
@@ -52,29 +53,62 @@ int cmd_source_track(App *app, GError **error)
     return success ? 0 : EXIT_REPORT;
 }
 
-static gboolean checkout_sources(App *app, Element *element, const char *directory, GError **error)
+/* What the command line says of where to. */
+typedef struct {
+    const char *tar, *compression; /* or NULL */
+    char *directory;               /* unless `tar` */
+} Destination;
+
+static gboolean write_sources(App *app, GPtrArray *elements, const Destination *to, GError **error)
 {
-    SourceContext context = {app->store, &app->sink, NULL, app->fetchers, app->retries};
-    Activity activity = app_begin(app, element, "Staging sources");
+    SourceContext context = {app->store, &app->sink, NULL, app->fetchers, app->retries, NULL};
+    Activity activity = app_begin(app, NULL, "Staging sources");
+    gboolean scripts = arguments_has(app->arguments, "include-build-scripts");
+    g_autoptr(GError) inner = NULL;
     SluiceDigest root;
-    gboolean success = sources_stage(element, &context, &root, error) &&
-                       output_directory(app, &root, directory, SLUICE_CHECKOUT_COPY, error);
+    gboolean success =
+        source_checkout_stage((Element *const *)elements->pdata, elements->len, scripts, &context, &root, &inner) &&
+        (to->tar ? output_source_archive(app, &root, to->tar, to->compression, &inner)
+                 : output_directory(app, &root, to->directory, SLUICE_CHECKOUT_COPY, &inner));
+    if (inner) {
+        gboolean ours = inner->domain == ORCHESTRATOR_ERROR;
+        error_set(error, ERROR_STREAM, ours ? error_get_reason(inner) : NULL, NULL, "Error while writing sources: '%s'",
+                  inner->message);
+        error_set_detail(error ? *error : NULL, ours ? error_get_detail(inner) : NULL);
+    }
     if (app_finish(&activity, success))
-        app_log(app, EVENT_INFO, NULL, "Checked out sources to '%s'", directory);
+        app_log(app, EVENT_INFO, NULL, "Checked out sources to '%s'", to->tar ? to->tar : to->directory);
     return success;
+}
+
+/* ERROR: … and status 255, as bst has it: no usage error. */
+static gboolean check_checkout_options(App *app, const Destination *to, GError **error)
+{
+    guint count;
+    arguments_words(app->arguments, &count);
+    if (to->tar && arguments_has(app->arguments, "directory"))
+        error_set(error, ERROR_APP, NULL, NULL, "ERROR: options --directory and --tar conflict");
+    else if (to->compression && !to->tar)
+        error_set(error, ERROR_APP, NULL, NULL, "ERROR: --compression specified without --tar");
+    else if (count == 0)
+        app_set_missing_argument(app, "ELEMENT", error);
+    else if (to->tar)
+        return output_check_file(app, to->tar, error);
+    else
+        return output_check_directory(app, to->directory, error);
+    return FALSE;
 }
 
 int cmd_source_checkout(App *app, GError **error)
 {
-    const char *wanted = arguments_get(app->arguments, "directory");
-    g_autofree char *directory = g_canonicalize_filename(wanted ? wanted : "source-checkout", NULL);
-    guint count;
-    const char *const *words = arguments_words(app->arguments, &count);
-    if (count == 0)
-        app_set_missing_argument(app, "ELEMENT", error);
-    g_autoptr(GPtrArray) targets =
-        count > 0 && output_check_directory(app, directory, error) ? app_load(app, words, error) : NULL;
-    if (!targets || !fetch_session(app, NULL, targets, targets, TRUE, error))
+    const char *directory = arguments_get(app->arguments, "directory");
+    g_autofree char *absolute = g_canonicalize_filename(directory ? directory : "source-checkout", NULL);
+    const Destination to = {arguments_get(app->arguments, "tar"), arguments_get(app->arguments, "compression"),
+                            absolute};
+    g_autoptr(GPtrArray) targets = NULL;
+    g_autoptr(GPtrArray) elements =
+        check_checkout_options(app, &to, error) ? app_load_selection(app, "none", &targets, error) : NULL;
+    if (!elements || !fetch_session(app, NULL, targets, elements, TRUE, error))
         return EXIT_REPORT;
-    return checkout_sources(app, targets->pdata[0], directory, error) ? 0 : EXIT_REPORT;
+    return write_sources(app, elements, &to, error) ? 0 : EXIT_REPORT;
 }

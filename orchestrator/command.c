@@ -10,6 +10,7 @@ static const struct {
     {"artifact", "Work with what was built"},
     {"cache", "Look after the cache"},
     {"source", "Work with sources"},
+    {"workspace", "Edit the sources of elements in directories of your own"},
 };
 
 const char *command_group_summary(const char *group)

@@ -70,6 +70,9 @@ static const OptionSpec shell_options[] = {
 static const OptionSpec fetch_options[] = {
     {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
     {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Which dependencies to include (default: none)"},
+    {"source-remote", 0, OPTION_STRING, TRUE, "REMOTE", "A server of sources; taken for compatibility, not asked"},
+    {"ignore-project-source-remotes", 0, OPTION_FLAG, FALSE, NULL,
+     "Without servers that projects name (none is asked)"},
     END_OPTIONS,
 };
 
@@ -81,8 +84,16 @@ static const OptionSpec track_options[] = {
 };
 
 static const OptionSpec source_checkout_options[] = {
-    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty"},
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Into a directory that is not empty, over an existing file"},
+    {"except", 0, OPTION_STRING, TRUE, "ELEMENT", "Leave out this element and what only it needs"},
+    {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES, "Whose sources (default: none, the element's own)"},
+    {"tar", 0, OPTION_STRING, FALSE, "FILE", "Write an archive instead of a directory; - is standard output"},
+    {"compression", 0, OPTION_STRING, FALSE, "gz|xz|bz2", "Of the archive (default: none)"},
+    {"include-build-scripts", 0, OPTION_FLAG, FALSE, NULL, "With scripts that build the elements without sluice"},
     {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: source-checkout)"},
+    {"source-remote", 0, OPTION_STRING, TRUE, "REMOTE", "A server of sources; taken for compatibility, not asked"},
+    {"ignore-project-source-remotes", 0, OPTION_FLAG, FALSE, NULL,
+     "Without servers that projects name (none is asked)"},
     END_OPTIONS,
 };
 
@@ -140,6 +151,25 @@ static const OptionSpec init_options[] = {
     {"min-version", 0, OPTION_STRING, FALSE, "VERSION", "The format version that the project needs (default: 2.8)"},
     {"element-path", 0, OPTION_STRING, FALSE, "PATH", "Where its elements are (default: elements)"},
     {"force", 'f', OPTION_FLAG, FALSE, NULL, "Over an existing project.conf"},
+    END_OPTIONS,
+};
+
+static const OptionSpec workspace_open_options[] = {
+    {"no-checkout", 0, OPTION_FLAG, FALSE, NULL, "Do not write the sources there: use what is in the directory"},
+    {"force", 'f', OPTION_FLAG, FALSE, NULL, "Replace a workspace that is open, overwrite what is in the directory"},
+    {"directory", 0, OPTION_STRING, FALSE, "DIR", "Where to (default: the element's name), for one element"},
+    END_OPTIONS,
+};
+
+static const OptionSpec workspace_close_options[] = {
+    {"remove-dir", 0, OPTION_FLAG, FALSE, NULL, "Remove the directory too"},
+    {"all", 'a', OPTION_FLAG, FALSE, NULL, "Close all that are open"},
+    END_OPTIONS,
+};
+
+static const OptionSpec workspace_reset_options[] = {
+    {"soft", 0, OPTION_FLAG, FALSE, NULL, "Only let the next build start from the beginning"},
+    {"all", 'a', OPTION_FLAG, FALSE, NULL, "Reset all that are open"},
     END_OPTIONS,
 };
 
@@ -202,5 +232,14 @@ const Command commands[] = {
      cmd_source_fetch},
     {"source track", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE,
      "Find the newest version of sources and write it down", NULL, track_options, cmd_source_track},
+    {"workspace close", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Build elements from their own sources again",
+     "Without elements: the one whose workspace the command is started in.", workspace_close_options,
+     cmd_workspace_close},
+    {"workspace list", "", WORDS_NONE, 0, FALSE, "List open workspaces", NULL, no_options, cmd_workspace_list},
+    {"workspace open", "ELEMENTS...", WORDS_ELEMENTS, ANY, FALSE,
+     "Put sources into a directory, and build elements from there", NULL, workspace_open_options, cmd_workspace_open},
+    {"workspace reset", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Give workspaces their original contents again",
+     "Without elements: the one whose workspace the command is started in.", workspace_reset_options,
+     cmd_workspace_reset},
     {NULL},
 };

@@ -134,6 +134,7 @@ gboolean output_compression(const char *path, const char *wanted, const char **c
 typedef struct {
     SluiceStore *store;
     struct archive *archive;
+    gboolean plain; /* names without "./" */
     GError *error;
 } Writer;
 
@@ -182,7 +183,8 @@ static gboolean write_entry(Writer *writer, const char *name, const SluiceEntry 
 
 static gboolean on_entry(const char *path, const SluiceEntry *entry, gpointer data)
 {
-    g_autofree char *name = g_strdup_printf(".%s", path);
+    const Writer *writer = data;
+    g_autofree char *name = writer->plain ? g_strdup(path + (*path == '/')) : g_strdup_printf(".%s", path);
     return write_entry(data, name, entry);
 }
 
@@ -202,12 +204,13 @@ static struct archive *archive_open(const char *compression, int fd)
     return archive;
 }
 
-static gboolean write_archive(App *app, const SluiceDigest *root, const char *compression, int fd, GError **error)
+static gboolean write_archive(App *app, const SluiceDigest *root, const char *compression, gboolean plain, int fd,
+                              GError **error)
 {
-    Writer writer = {app->store, archive_open(compression, fd), NULL};
+    Writer writer = {app->store, archive_open(compression, fd), plain, NULL};
     SluiceEntry top = {.name = ".", .type = SLUICE_ENTRY_DIRECTORY};
-    gboolean success =
-        write_entry(&writer, ".", &top) && sluice_store_walk_tree(app->store, root, on_entry, &writer, &writer.error);
+    gboolean success = (plain || write_entry(&writer, ".", &top)) &&
+                       sluice_store_walk_tree(app->store, root, on_entry, &writer, &writer.error);
     if (success && !writer.error && archive_write_close(writer.archive) != ARCHIVE_OK)
         archive_failed(&writer);
     archive_write_free(writer.archive);
@@ -217,23 +220,28 @@ static gboolean write_archive(App *app, const SluiceDigest *root, const char *co
     return FALSE;
 }
 
-gboolean output_archive(App *app, const SluiceDigest *root, const char *path, const char *compression, GError **error)
+gboolean output_check_file(App *app, const char *path, GError **error)
 {
-    if (!output_compression(path, compression, &compression, error))
-        return FALSE;
+    if (strcmp(path, "-") == 0 || !g_file_test(path, G_FILE_TEST_EXISTS) || arguments_has(app->arguments, "force"))
+        return TRUE;
+    error_set(error, ERROR_STREAM, NULL, NULL, "Output file '%s' already exists", path);
+    return FALSE;
+}
+
+static gboolean write_file(App *app, const SluiceDigest *root, const char *path, const char *compression,
+                           gboolean plain, GError **error)
+{
     if (strcmp(path, "-") == 0)
-        return write_archive(app, root, compression, STDOUT_FILENO, error);
-    if (g_file_test(path, G_FILE_TEST_EXISTS) && !arguments_has(app->arguments, "force")) {
-        error_set(error, ERROR_STREAM, NULL, NULL, "Output file '%s' already exists", path);
+        return write_archive(app, root, compression, plain, STDOUT_FILENO, error);
+    if (!output_check_file(app, path, error))
         return FALSE;
-    }
     g_autofree char *temporary = g_strdup_printf("%s.XXXXXX", path);
     int fd = g_mkstemp_full(temporary, O_WRONLY | O_CLOEXEC, 0644);
     if (fd < 0) {
         error_set(error, ERROR_STREAM, NULL, NULL, "Could not write '%s': %s", path, g_strerror(errno));
         return FALSE;
     }
-    gboolean success = write_archive(app, root, compression, fd, error);
+    gboolean success = write_archive(app, root, compression, plain, fd, error);
     close(fd);
     if (success && rename(temporary, path) < 0) {
         error_set(error, ERROR_STREAM, NULL, NULL, "Could not write '%s': %s", path, g_strerror(errno));
@@ -242,4 +250,16 @@ gboolean output_archive(App *app, const SluiceDigest *root, const char *path, co
     if (!success)
         (void)unlink(temporary);
     return success;
+}
+
+gboolean output_archive(App *app, const SluiceDigest *root, const char *path, const char *compression, GError **error)
+{
+    return output_compression(path, compression, &compression, error) &&
+           write_file(app, root, path, compression, FALSE, error);
+}
+
+gboolean output_source_archive(App *app, const SluiceDigest *root, const char *path, const char *compression,
+                               GError **error)
+{
+    return write_file(app, root, path, compression, TRUE, error);
 }

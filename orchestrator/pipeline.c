@@ -300,12 +300,30 @@ const char *element_state_name(ElementState state)
     return names[state];
 }
 
+/* Those whose directory is gone. */
+static gboolean check_workspaces(GPtrArray *elements, GError **error)
+{
+    g_autoptr(GString) detail =
+        g_string_new("Some workspaces exist but are not closed\nTry closing them with `bst workspace close`\n\n");
+    gsize start = detail->len;
+    for (guint i = 0; i < elements->len; i++) {
+        const Element *element = elements->pdata[i];
+        if (element->workspace && !element_has_refs(element))
+            g_string_append_printf(detail, "  %s\n", element->full_name);
+    }
+    if (detail->len == start)
+        return TRUE;
+    error_set(error, ERROR_PIPELINE, "inconsistent-pipeline-workspaced", NULL, "Inconsistent pipeline");
+    error_set_detail(error ? *error : NULL, detail->str);
+    return FALSE;
+}
+
 gboolean pipeline_check_refs(GPtrArray *elements, GError **error)
 {
     g_autoptr(GString) detail = g_string_new(NULL);
     for (guint i = 0; i < elements->len; i++) {
         const Element *element = elements->pdata[i];
-        if (element_has_refs(element))
+        if (element->workspace || element_has_refs(element))
             continue;
         g_string_append_printf(detail, "\n  Element: %s is inconsistent\n", element->full_name);
         for (gsize j = 0; j < element->n_sources; j++) {
@@ -318,7 +336,7 @@ gboolean pipeline_check_refs(GPtrArray *elements, GError **error)
         }
     }
     if (detail->len == 0)
-        return TRUE;
+        return check_workspaces(elements, error);
     g_autofree char *text = g_strdup_printf("Exact versions are missing for the following elements:\n%s\n"
                                             "Try tracking these elements first with `sluice source track`",
                                             detail->str);

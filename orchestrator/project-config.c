@@ -107,6 +107,33 @@ static gboolean check_aliases(const Node *aliases, GError **error)
     return TRUE;
 }
 
+/* A mirror of a kind that is declared and not implemented is left out where unknown kinds are allowed.  Junctions that plugins come from can be loaded in
+ * the second pass only, so the first takes no offence. */
+static gboolean check_mirror(Project *project, const ProjectConfig *config, const Node *mirror, GError **error)
+{
+    GError *problem = NULL;
+    if (source_mirror_check(mirror, &problem)) {
+        return TRUE;
+    }
+    if (g_strcmp0(error_get_reason(problem), "plugin-not-found") != 0) {
+        g_propagate_error(error, problem);
+        return FALSE;
+    }
+    const Node *kind = node_find(mirror, "kind");
+    const char *name = node_text(kind);
+    g_clear_error(&problem);
+    if (config->first_pass && g_hash_table_contains(project->plugins[PLUGIN_SOURCE_MIRROR], name)) {
+        return TRUE;
+    }
+    const PluginPlace *place = plugin_locate(project, PLUGIN_SOURCE_MIRROR, name, error);
+    if (place == NULL) {
+        return FALSE;
+    }
+    static const char *const no_names[] = {NULL};
+    plugin_not_found(place, PLUGIN_SOURCE_MIRROR, name, node_where(kind), no_names, &problem);
+    return session_allow_unknown(project->session, place, PLUGIN_SOURCE_MIRROR, name, problem, error);
+}
+
 static gboolean load_mirrors(Project *project, ProjectConfig *config, const Node *conf, GError **error)
 {
     Node *mirrors = NULL;
@@ -123,7 +150,7 @@ static gboolean load_mirrors(Project *project, ProjectConfig *config, const Node
         return FALSE;
     }
     for (gsize i = 0; mirrors != NULL && i < node_size(mirrors); i++) {
-        if (!source_mirror_check(node_at(mirrors, i), error)) {
+        if (!check_mirror(project, config, node_at(mirrors, i), error)) {
             return FALSE;
         }
     }

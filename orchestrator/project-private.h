@@ -89,6 +89,7 @@ struct Session {
     const char *max_jobs;
     const char *host_arch, *host_os;
     Node *builtin;                 /* the builtin project configuration */
+    GPtrArray *workspaces;         /* Workspace * */
     const char *workspace_element; /* of the workspace that the command was started in, or NULL */
     guint marks;                   /* walks so far */
     unsigned hops;                 /* junctions being loaded, one inside the other */
@@ -112,6 +113,10 @@ void project_free(Project *project);
  * the error otherwise; what is allowed is told by one warning for all of them. */
 gboolean session_allow_unknown(Session *session, const PluginPlace *place, PluginType type, const char *kind,
                                GError *problem, GError **error);
+
+/* ---- workspaces.c ---- */
+/* Reads `.bst2/workspaces.yml` of the toplevel project. */
+gboolean workspaces_load(Session *session, GError **error);
 
 /* ---- project-file.c ---- */
 /* Opens a path below the project's directory, never outside it. -1 with errno. */

@@ -389,6 +389,11 @@ const char *project_element_path(const Project *project)
     return project->element_path;
 }
 
+const char *session_workspace_element(const Session *session)
+{
+    return session->workspace_element;
+}
+
 Session *project_session(const Project *project)
 {
     return project->session;
@@ -532,7 +537,7 @@ Session *session_load(const LoadOptions *options, GError **error)
         g_free(directory);
         directory = target;
     }
-    if (project_load(session, directory, NULL, NULL, NULL, error) == NULL) {
+    if (project_load(session, directory, NULL, NULL, NULL, error) == NULL || !workspaces_load(session, error)) {
         return NULL;
     }
     return g_steal_pointer(&session);
@@ -550,6 +555,7 @@ void session_free(Session *session)
         element_clear(g_ptr_array_index(session->elements, i));
     }
     g_ptr_array_unref(session->projects);
+    g_clear_pointer(&session->workspaces, g_ptr_array_unref);
     g_ptr_array_unref(session->elements);
     g_ptr_array_unref(session->unknown);
     g_hash_table_unref(session->unknown_told);

@@ -33,6 +33,8 @@ void session_free(Session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
 Arena *session_arena(Session *session);
 Project *session_toplevel(Session *session);
+/* Of the workspace that the command was started in, or NULL. */
+const char *session_workspace_element(const Session *session);
 
 /* Junctions whose source is not a local directory: fetches and stages the sources of `junction`, whose key is computed, and returns the directory (g_free), which
  * must stay.  Without such a function they are SUBPROJECT_INCONSISTENT. */

@@ -21,4 +21,5 @@ extern const SourceKind source_kind_pip;
 extern const SourceKind source_kind_pypi;
 extern const SourceKind source_kind_remote;
 extern const SourceKind source_kind_tar;
+extern const SourceKind source_kind_workspace; /* not in the table: nobody can ask for it */
 extern const SourceKind source_kind_zip;

@@ -3,6 +3,8 @@
  */
 #include "element-private.h"
 #include "node-private.h"
+#include "source-kinds.h"
+#include "workspaces.h"
 
 #include <string.h>
 
@@ -186,6 +188,18 @@ gboolean source_ref_text(const Source *source, const Node *ref, const char **tex
     return TRUE;
 }
 
+static gboolean check_urls(const Source *source, GError **error)
+{
+    static const char *const keys[] = {"url", "index", "registry-url"};
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const Node *url = node_find(source->node, keys[i]);
+        if (url != NULL && node_type(url) == NODE_SCALAR && !source_check_url(source, node_text(url), error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static Source *load_source(ElementData *data, VariableScope *scope, const Node *node, guint index, GError **error)
 {
     Element *element = &data->element;
@@ -213,6 +227,9 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
     if (source->node == NULL || !source->kind->configure(source, source->node, error)) {
         return NULL;
     }
+    if (source->kind->has_ref && !check_urls(source, error)) {
+        return NULL;
+    }
     source->ref = find_ref(source);
     if (source->kind->load_ref != NULL && !source->kind->load_ref(source, source->ref, error)) {
         return NULL;
@@ -220,10 +237,34 @@ static Source *load_source(ElementData *data, VariableScope *scope, const Node *
     return source;
 }
 
+/* The workspace's directory in place of all that the element lists. */
+static gboolean load_workspace(Element *element, const Workspace *workspace, GError **error)
+{
+    Session *session = element->project->session;
+    Arena *arena = session->arena;
+    g_autofree char *directory = workspace_directory(session, workspace);
+    Source *source = arena_new_of(arena, Source);
+    source->element = element;
+    source->where = element->where;
+    source->kind = &source_kind_workspace;
+    source->node = node_new_mapping(arena, NULL);
+    element->workspace = arena_strdup(arena, directory);
+    node_set(arena, source->node, "path", node_new_text(arena, element->workspace, NULL));
+    source->ref = g_file_test(directory, G_FILE_TEST_EXISTS) ? node_find(source->node, "path") : NULL;
+    element->sources = arena_alloc(arena, sizeof *element->sources);
+    element->sources[0] = source;
+    element->n_sources = 1;
+    return source->kind->configure(source, source->node, error);
+}
+
 gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error)
 {
     Element *element = &data->element;
     Node *list = NULL;
+    const Workspace *workspace = workspace_find(element->project->session, element->full_name);
+    if (workspace != NULL) {
+        return load_workspace(element, workspace, error);
+    }
     if (!node_get_sequence(data->node, "sources", &list, error)) {
         return FALSE;
     }

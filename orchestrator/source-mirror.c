@@ -15,12 +15,22 @@ typedef struct {
 
 /* ---- The default: a list of URLs for each alias --------------------------------------------------------------------------------- */
 
+static gboolean missing_aliases(const Node *config, GError **error)
+{
+    error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(config),
+              "Dictionary did not contain expected key 'aliases'");
+    return FALSE;
+}
+
 static gboolean default_check(const Node *config, GError **error)
 {
     static const char *const keys[] = {"name", "kind", "aliases", NULL};
     Node *aliases = NULL;
     if (!node_check_keys(config, keys, error) || !node_get_mapping(config, "aliases", &aliases, error)) {
         return FALSE;
+    }
+    if (aliases == NULL) {
+        return missing_aliases(config, error);
     }
     for (gsize i = 0; i < node_size(aliases); i++) {
         Node *urls = NULL;
@@ -85,11 +95,7 @@ static gboolean check_aliases(const Node *config, GError **error)
     if (!node_get_sequence(config, "aliases", &aliases, error)) {
         return FALSE;
     }
-    if (aliases == NULL) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(config),
-                  "Dictionary did not contain expected key 'aliases'");
-    }
-    return aliases != NULL;
+    return aliases != NULL || missing_aliases(config, error);
 }
 
 static gboolean fake_check(const Node *config, GError **error)
@@ -207,5 +213,7 @@ void source_mirror_add_urls(const Node *mirror, const char *alias, const char *a
 {
     const MirrorKind *kind = find_kind(mirror);
     const Aliased aliased = {alias, alias_url, rest};
-    kind->add_urls(config_of(mirror, kind), &aliased, urls);
+    if (kind != NULL) {
+        kind->add_urls(config_of(mirror, kind), &aliased, urls);
+    }
 }

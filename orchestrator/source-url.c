@@ -114,38 +114,58 @@ static gboolean is_scheme(const char *word)
     return FALSE;
 }
 
-static gboolean add_translations(const Source *source, const char *alias, const char *rest, SourceUrlUse use,
-                                 GPtrArray *urls, GError **error)
+/* The alias of "alias:rest", or NULL; *rest is what follows. */
+static char *split_alias(const char *url, const char **rest)
 {
-    gboolean first_pass = strcmp(source->element->kind_name, "junction") == 0;
-    const char *original = alias;
-    const ProjectConfig *own = config_of(source->element->project, first_pass);
-    const Node *defined = own->aliases != NULL ? node_find(own->aliases, alias) : NULL;
-    if (defined == NULL && strcmp(alias, "debian") == 0) {
-        g_auto(GStrv) mirrors = apt_debian_mirrors(NULL, error);
-        for (gsize i = 0; mirrors != NULL && mirrors[i] != NULL; i++) {
-            g_ptr_array_add(urls, g_strconcat(mirrors[i], "/", rest, NULL));
-        }
-        return mirrors != NULL;
+    const char *colon = strchr(url, ':');
+    g_autofree char *word = colon != NULL ? g_strndup(url, (gsize)(colon - url)) : NULL;
+    if (word == NULL || *word == '\0' || is_scheme(word)) {
+        return NULL;
     }
-    if (defined == NULL) {
-        error_set(error, ERROR_SOURCE, "invalid-source-alias", &source->where, "The alias '%s' is not defined",
-                  original);
-        return FALSE;
+    *rest = colon + 1;
+    return g_steal_pointer(&word);
+}
+
+static gboolean in_first_pass(const Source *source)
+{
+    return strcmp(source->element->kind_name, "junction") == 0;
+}
+
+/* `debian:` means the mirrors of the system, unless the project says otherwise. */
+static gboolean is_builtin(const Source *source, const char *alias)
+{
+    const ProjectConfig *config = config_of(source->element->project, in_first_pass(source));
+    return strcmp(alias, "debian") == 0 && node_find(config->aliases, alias) == NULL;
+}
+
+static const Node *undefined_alias(const Source *source, const char *alias, const char *url, GError **error)
+{
+    error_set(error, ERROR_SOURCE, "invalid-source-alias", &source->where, "Invalid alias '%s' specified in URL: %s",
+              alias, url);
+    return NULL;
+}
+
+/* What the alias stands for in the project that decides it; *owner and *name are that project and what it calls it. */
+static const Node *find_alias(const Source *source, const char *alias, const char *url, const Project **owner,
+                              const char **name, GError **error)
+{
+    gboolean first_pass = in_first_pass(source);
+    *name = alias;
+    *owner = alias_owner(source, name, first_pass, error);
+    if (*owner == NULL) {
+        return NULL;
     }
-    const Project *owner = alias_owner(source, &alias, first_pass, error);
-    if (owner == NULL) {
-        return FALSE;
+    const Node *base = node_find(config_of(*owner, first_pass)->aliases, *name);
+    return base != NULL ? base : undefined_alias(source, alias, url, error);
+}
+
+static gboolean add_builtin(const char *rest, GPtrArray *urls, GError **error)
+{
+    g_auto(GStrv) mirrors = apt_debian_mirrors(NULL, error);
+    for (gsize i = 0; mirrors != NULL && mirrors[i] != NULL; i++) {
+        g_ptr_array_add(urls, g_strconcat(mirrors[i], "/", rest, NULL));
     }
-    expand_alias(owner, config_of(owner, first_pass), alias, rest, use, urls);
-    if (urls->len == 0) {
-        error_set(error, ERROR_SOURCE, "missing-source-alias-target", &source->where, "No %s URI found for alias '%s'",
-                  use == SOURCE_URL_TRACK ? "tracking" : "fetch", original);
-        error_set_detail(error != NULL ? *error : NULL, use == SOURCE_URL_TRACK
-                                                            ? "Check track controls in your user configuration"
-                                                            : "Check fetch controls in your user configuration");
-    }
-    return urls->len > 0;
+    return mirrors != NULL;
 }
 
 char **source_translate_url(const Source *source, const char *url, GError **error)
@@ -153,24 +173,86 @@ char **source_translate_url(const Source *source, const char *url, GError **erro
     return source_translate_url_for(source, url, SOURCE_URL_FETCH, error);
 }
 
+static gboolean no_place(const Source *source, const char *alias, SourceUrlUse use, GError **error)
+{
+    gboolean track = use == SOURCE_URL_TRACK;
+    error_set(error, ERROR_SOURCE, "missing-source-alias-target", &source->where, "No %s URI found for alias '%s'",
+              track ? "tracking" : "fetch", alias);
+    error_set_detail(error != NULL ? *error : NULL, track ? "Check track controls in your user configuration"
+                                                          : "Check fetch controls in your user configuration");
+    return FALSE;
+}
+
+static gboolean add_translations(const Source *source, const char *alias, const char *rest, const char *url,
+                                 SourceUrlUse use, GPtrArray *urls, GError **error)
+{
+    const Project *owner = NULL;
+    const char *name = NULL;
+    if (is_builtin(source, alias)) {
+        return add_builtin(rest, urls, error);
+    }
+    if (find_alias(source, alias, url, &owner, &name, error) == NULL) {
+        return FALSE;
+    }
+    expand_alias(owner, config_of(owner, in_first_pass(source)), name, rest, use, urls);
+    return urls->len > 0 || no_place(source, alias, use, error);
+}
+
 char **source_translate_url_for(const Source *source, const char *url, SourceUrlUse use, GError **error)
 {
     g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
-    const char *colon = strchr(url, ':');
-    g_autofree char *alias = colon != NULL ? g_strndup(url, (gsize)(colon - url)) : NULL;
-    if (alias != NULL && *alias != '\0' && !is_scheme(alias) && strchr(alias, '/') == NULL) {
-        if (!add_translations(source, alias, colon + 1, use, urls, error)) {
-            return NULL;
-        }
-    } else if (project_is_fatal_warning(source->element->project, "unaliased-url")) {
-        error_set(error, ERROR_PLUGIN, "unaliased-url", &source->where,
-                  "[unaliased-url]: %s: Use of unaliased source download URL: %s", source->kind->name, url);
-        return NULL;
-    } else {
+    const char *rest = NULL;
+    g_autofree char *alias = split_alias(url, &rest);
+    if (alias == NULL) {
         g_ptr_array_add(urls, g_strdup(url));
+    } else if (!add_translations(source, alias, rest, url, use, urls, error)) {
+        return NULL;
     }
     g_ptr_array_add(urls, NULL);
     return (char **)g_ptr_array_free(g_steal_pointer(&urls), FALSE);
+}
+
+/* ---- What is written ---- */
+
+static gboolean unaliased(const Source *source, const char *url, GError **error)
+{
+    const Project *project = source->element->project;
+    g_autofree char *where = provenance_to_string(&source->where);
+    if (project_is_fatal_warning(project, "unaliased-url")) {
+        error_set(error, ERROR_PLUGIN, "unaliased-url", &source->where,
+                  "[unaliased-url]: %s: Use of unaliased source download URL: %s", source->kind->name, url);
+        return FALSE;
+    }
+    event_send(project->session->options.events, EVENT_WARNING, NULL, source->element->full_name,
+               "[unaliased-url]: %s source at %s: Use of unaliased source download URL: %s", source->kind->name, where,
+               url);
+    return TRUE;
+}
+
+/* The user may have ruled out all places that an alias has. */
+static gboolean check_places(const Source *source, const Project *owner, const char *alias, const char *name,
+                             SourceUrlUse use, GError **error)
+{
+    const char *policy = policy_of(owner, use);
+    g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
+    if (strcmp(policy, "all") == 0 || strcmp(policy, "aliases") == 0) {
+        return TRUE;
+    }
+    expand_alias(owner, config_of(owner, in_first_pass(source)), name, "", use, urls);
+    return urls->len > 0 || no_place(source, alias, use, error);
+}
+
+gboolean source_check_url(const Source *source, const char *url, GError **error)
+{
+    const Project *owner = NULL;
+    const char *rest = NULL, *name = NULL;
+    g_autofree char *alias = split_alias(url, &rest);
+    if (alias == NULL) {
+        return unaliased(source, url, error);
+    }
+    return is_builtin(source, alias) || (find_alias(source, alias, url, &owner, &name, error) != NULL &&
+                                         check_places(source, owner, alias, name, SOURCE_URL_FETCH, error) &&
+                                         check_places(source, owner, alias, name, SOURCE_URL_TRACK, error));
 }
 
 int source_open_project_path(const Source *source, const char *path, const Provenance *where, GError **error)

@@ -134,7 +134,7 @@ gboolean source_is_cached(Source *source, SluiceStore *store)
     if (source->key[0] == '\0') {
         return FALSE;
     }
-    if (!source->kind->has_ref || source->kind->needs_previous) {
+    if (source->kind->fetch == NULL || source->kind->needs_previous) {
         return source->kind->is_cached == NULL || source->kind->is_cached(source, store);
     }
     g_autofree char *name = staged_name(source);

@@ -83,6 +83,9 @@ char **source_translate_url(const Source *source, const char *url, GError **erro
 /* The same for another use: what the user's configuration allows for tracking (`track.source`), in the order to try them; or the alias alone, without mirrors. */
 typedef enum { SOURCE_URL_FETCH, SOURCE_URL_TRACK, SOURCE_URL_PRIMARY } SourceUrlUse;
 char **source_translate_url_for(const Source *source, const char *url, SourceUrlUse use, GError **error);
+/* What is wrong with a URL as it is written: an alias that is not defined, or has no place that the user allows; none at all (a warning, `unaliased-url`).
+ * Done for the keys url, index and registry-url of all sources that have refs; kinds with other URLs call it from configure. */
+gboolean source_check_url(const Source *source, const char *url, GError **error);
 /* A warning that projects may make an error: `token` is one of the core's, or "KIND:TOKEN".  FALSE with PLUGIN error then. */
 gboolean source_warn(const Source *source, const SourceContext *context, const char *token, const char *message,
                      const char *detail, GError **error);

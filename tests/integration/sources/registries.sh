@@ -21,13 +21,8 @@ bad() {
 }
 # sources ELEMENT: checked out to $work/out
 sources() {
-	rm -rf "$work/out"
-	works source checkout --directory "$work/out" "$1.bst"
-	[ ! -d "$work/out/$1" ] || {
-		mv "$work/out/$1" "$work/out.new"
-		rm -rf "$work/out"
-		mv "$work/out.new" "$work/out"
-	}
+	rm -rf "$work/out" "$work/checkout"
+	works source checkout --directory "$work/checkout" "$1.bst" && mv "$work/checkout/$1" "$work/out"
 }
 has() { # ELEMENT: its file has all lines of standard input, one after the other
 	python3 -c 'import sys; sys.exit(sys.stdin.read() not in open(sys.argv[1]).read())' "$work/project/elements/$1.bst"
