@@ -1,32 +1,18 @@
 /* git-mirror.c - see git-mirror.h */
 #include "git-mirror.h"
 #include "element.h"
+#include "source-clone.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
-
-#define NAME_MAX_URL      100
-#define RETRY_SECONDS     1
-#define LOCK_MILLISECONDS 100
 
 /* ---- Places ------------------------------------------------------------------------------------------------------------------------- */
 
 void git_mirror_init(GitMirror *mirror, const Source *source, const SourceContext *context, const char *url)
 {
-    gsize length = strlen(url);
-    g_autofree char *name = g_strdup(length > NAME_MAX_URL ? url + length - NAME_MAX_URL : url);
-    g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, url, -1);
-    for (char *c = name; *c != '\0'; c++) {
-        if (!g_ascii_isalnum(*c)) {
-            *c = '_';
-        }
-    }
-    g_autofree char *base =
-        g_strdup_printf("%s/sources/git/%s-%.16s", sluice_store_get_path(context->store), name, hash);
+    g_autofree char *base = source_clone_path(context->store, "git", url);
     mirror->source = source;
     mirror->context = context;
     mirror->url = url;
@@ -75,36 +61,6 @@ const char *git_mirror_find(const GitMirror *mirror, const char *commit, const c
 
 /* ---- Making and locking ------------------------------------------------------------------------------------------------------------- */
 
-static gboolean cannot(const char *what, const char *path, GError **error)
-{
-    error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot %s %s: %s", what, path, g_strerror(errno));
-    return FALSE;
-}
-
-/* Waits until nobody else fetches.  The lock goes with the descriptor. */
-static int lock_mirror(const GitMirror *mirror, GError **error)
-{
-    g_autofree char *folder = g_path_get_dirname(mirror->lock);
-    int fd = g_mkdir_with_parents(folder, 0755) == 0 ? open(mirror->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
-    if (fd < 0) {
-        cannot("open", mirror->lock, error);
-        return -1;
-    }
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
-            cannot("lock", mirror->lock, error);
-            close(fd);
-            return -1;
-        }
-        if (g_cancellable_set_error_if_cancelled(mirror->context->cancellable, error)) {
-            close(fd);
-            return -1;
-        }
-        g_usleep(LOCK_MILLISECONDS * 1000);
-    }
-    return fd;
-}
-
 /* What fetches that were killed left behind. */
 static void remove_leftovers(const char *path)
 {
@@ -118,6 +74,12 @@ static void remove_leftovers(const char *path)
     }
     g_autofree char *shallow = g_build_filename(path, "shallow.lock", NULL);
     unlink(shallow);
+}
+
+static gboolean cannot_make(const char *path, GError **error)
+{
+    error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot make %s: %s", path, g_strerror(errno));
+    return FALSE;
 }
 
 /* An empty repository at once, or not at all. */
@@ -135,7 +97,7 @@ static gboolean ensure_repository(const GitMirror *mirror, const char *path, GEr
     const Git git = {.directory = work, .cancellable = mirror->context->cancellable};
     gboolean ok = git_run(&git, GIT_ARGUMENTS("init", "--quiet", "--bare", "--template=", "--", fresh),
                           "Failed to initialise repository", NULL, NULL, error) &&
-                  (rename(fresh, path) == 0 || errno == EEXIST || errno == ENOTEMPTY || cannot("make", path, error));
+                  (rename(fresh, path) == 0 || errno == EEXIST || errno == ENOTEMPTY || cannot_make(path, error));
     sluice_remove_tree(work, NULL);
     return ok;
 }
@@ -144,38 +106,22 @@ static gboolean ensure_repository(const GitMirror *mirror, const char *path, GEr
 
 typedef gboolean (*RemoteFunc)(GitMirror *mirror, const char *url, gpointer data, GError **error);
 
-static void say(const GitMirror *mirror, SourceUrlUse use, const char *url)
+typedef struct {
+    GitMirror *mirror;
+    RemoteFunc func;
+    gpointer data;
+} Attempt;
+
+static gboolean attempt(const char *url, gpointer data, GError **error)
 {
-    event_send(mirror->context->events, EVENT_STATUS, use == SOURCE_URL_TRACK ? "track" : "fetch",
-               mirror->source->element->full_name, "%s %s", use == SOURCE_URL_TRACK ? "Tracking" : "Fetching from",
-               url);
+    const Attempt *now = data;
+    return git_url_check(url, error) && now->func(now->mirror, url, now->data, error);
 }
 
-/* The URLs in their order, all of them again for each retry. */
 static gboolean try_urls(GitMirror *mirror, SourceUrlUse use, RemoteFunc func, gpointer data, GError **error)
 {
-    g_auto(GStrv) urls = source_translate_url_for(mirror->source, mirror->url, use, error);
-    g_autoptr(GError) problem = NULL;
-    if (urls == NULL) {
-        return FALSE;
-    }
-    for (unsigned attempt = 0; attempt <= mirror->context->retries; attempt++) {
-        for (char **url = urls; *url != NULL; url++) {
-            g_clear_error(&problem);
-            if (g_cancellable_set_error_if_cancelled(mirror->context->cancellable, error)) {
-                return FALSE;
-            }
-            say(mirror, use, *url);
-            if (git_url_check(*url, &problem) && func(mirror, *url, data, &problem)) {
-                return TRUE;
-            }
-        }
-        if (attempt < mirror->context->retries) {
-            g_usleep(RETRY_SECONDS * G_USEC_PER_SEC);
-        }
-    }
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return FALSE;
+    Attempt now = {mirror, func, data};
+    return source_try_urls(mirror->source, mirror->context, mirror->url, use, attempt, &now, error);
 }
 
 static Git remote_git(const GitMirror *mirror, const char *path)
@@ -224,7 +170,7 @@ static gboolean fetch_all_from(GitMirror *mirror, const char *url, gpointer data
 
 gboolean git_mirror_fetch_all(GitMirror *mirror, const char *commit, SourceUrlUse use, GError **error)
 {
-    int fd = lock_mirror(mirror, error);
+    int fd = source_clone_lock(mirror->lock, mirror->context->cancellable, error);
     if (fd < 0) {
         return FALSE;
     }
@@ -295,7 +241,7 @@ static gboolean fetch_wanted_from(GitMirror *mirror, const char *url, gpointer d
 gboolean git_mirror_fetch_commit(GitMirror *mirror, const char *commit, const char *tag, guint depth, GError **error)
 {
     Wanted wanted = {commit, tag, depth};
-    int fd = lock_mirror(mirror, error);
+    int fd = source_clone_lock(mirror->lock, mirror->context->cancellable, error);
     if (fd < 0) {
         return FALSE;
     }

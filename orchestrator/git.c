@@ -1,19 +1,12 @@
 /* git.c - see git.h */
 #include "git.h"
+#include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define POLL_MILLISECONDS 200
-#define KILL_MILLISECONDS 3000
-#define DETAIL_MAX        4096
 
 const char *const git_object_types[] = {"commit", "tree", "blob", "tag"};
 
@@ -123,129 +116,32 @@ static gboolean start(const Git *git, const char *const *arguments, int in, int 
                                   pid, in, out, err, error);
 }
 
-static int reap(GPid pid)
-{
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
-}
-
-/* Waits for the process, and ends it when cancelled: first so that it takes its unfinished files away. */
-static gboolean wait_for(GPid pid, GCancellable *cancellable, int *status, GError **error)
-{
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd ready = {.fd = pidfd, .events = POLLIN};
-    gboolean cancelled = FALSE;
-    while (pidfd >= 0 && !cancelled && poll(&ready, 1, POLL_MILLISECONDS) <= 0) {
-        cancelled = g_cancellable_is_cancelled(cancellable);
-    }
-    if (cancelled) {
-        kill(pid, SIGTERM);
-        if (poll(&ready, 1, KILL_MILLISECONDS) <= 0) {
-            kill(pid, SIGKILL);
-        }
-    }
-    *status = reap(pid);
-    if (pidfd >= 0) {
-        close(pidfd);
-    }
-    return !cancelled || !g_cancellable_set_error_if_cancelled(cancellable, error);
-}
-
-/* What was written to a memory file, at most `max` bytes of it, the last ones; a NUL follows. */
-static char *read_tail(int fd, gsize max, gsize *length)
-{
-    off_t end = lseek(fd, 0, SEEK_END);
-    gsize size = MIN(max, (gsize)MAX(end, 0));
-    char *text = g_malloc(size + 1);
-    ssize_t got = pread(fd, text, size, end - (off_t)size);
-    *length = got > 0 ? (gsize)got : 0;
-    text[*length] = '\0';
-    return text;
-}
-
-static char *clean_detail(int fd)
-{
-    gsize length;
-    g_autofree char *text = read_tail(fd, DETAIL_MAX, &length);
-    for (gsize i = 0; i < length; i++) {
-        if (g_ascii_iscntrl(text[i]) && text[i] != '\n') {
-            text[i] = ' ';
-        }
-    }
-    return g_strchomp(g_utf8_make_valid(text, (gssize)length));
-}
-
-static gboolean report(int status, int err, const char *fail, GError **error)
-{
-    g_autofree char *detail = clean_detail(err);
-    error_set(error, ERROR_SOURCE, NULL, NULL, "%s", fail);
-    error_set_detail(error != NULL ? *error : NULL, detail);
-    return FALSE;
-}
-
-static gboolean take_output(int out, char **output, GError **error)
-{
-    gsize length;
-    if (lseek(out, 0, SEEK_END) > (off_t)GIT_OUTPUT_MAX) {
-        error_set(error, ERROR_SOURCE, NULL, NULL, "git printed more than %" G_GSIZE_FORMAT " bytes", GIT_OUTPUT_MAX);
-        return FALSE;
-    }
-    *output = read_tail(out, GIT_OUTPUT_MAX, &length);
-    return TRUE;
-}
-
-static gboolean run(const Git *git, const char *const *arguments, int in, const char *fail, int *exit_status,
+static gboolean run(const Git *git, const char *const *arguments, GBytes *input, const char *fail, int *status,
                     char **output, GError **error)
 {
-    int out = memfd_create("git-output", MFD_CLOEXEC), err = memfd_create("git-errors", MFD_CLOEXEC);
-    int status = -1;
-    GPid pid;
-    gboolean ok = out >= 0 && err >= 0;
-    if (!ok) {
-        error_set(error, ERROR_SOURCE, NULL, NULL, "%s: %s", fail, g_strerror(errno));
+    g_autofree char *path = g_find_program_in_path("git");
+    if (path == NULL) {
+        return git_check_program(error);
     }
-    ok = ok && start(git, arguments, in, out, err, &pid, error) && wait_for(pid, git->cancellable, &status, error);
-    if (ok && exit_status != NULL) {
-        *exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    } else if (ok && status != 0) {
-        ok = report(status, err, fail, error);
-    }
-    ok = ok && (output == NULL || take_output(out, output, error));
-    if (out >= 0) {
-        close(out);
-    }
-    if (err >= 0) {
-        close(err);
-    }
-    return ok;
+    g_autoptr(GPtrArray) all = make_arguments(git, path, arguments);
+    g_auto(GStrv) environment = make_environment(git);
+    const Program program = {.arguments = (const char *const *)all->pdata,
+                             .environment = (const char *const *)environment,
+                             .directory = git->directory != NULL ? git->directory : git->repository,
+                             .cancellable = git->cancellable};
+    return program_run(&program, input, fail, status, output, error);
 }
 
 gboolean git_run(const Git *git, const char *const *arguments, const char *fail, int *status, char **output,
                  GError **error)
 {
-    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    gboolean ok = run(git, arguments, in, fail, status, output, error);
-    close(in);
-    return ok;
+    return run(git, arguments, NULL, fail, status, output, error);
 }
 
 gboolean git_run_with_input(const Git *git, const char *const *arguments, GBytes *input, const char *fail,
                             char **output, GError **error)
 {
-    gsize length;
-    const char *data = g_bytes_get_data(input, &length);
-    int in = memfd_create("git-input", MFD_CLOEXEC);
-    gboolean ok = in >= 0 && pwrite(in, data, length, 0) == (ssize_t)length;
-    if (!ok) {
-        error_set(error, ERROR_SOURCE, NULL, NULL, "%s: %s", fail, g_strerror(errno));
-    }
-    ok = ok && run(git, arguments, in, fail, NULL, output, error);
-    if (in >= 0) {
-        close(in);
-    }
-    return ok;
+    return run(git, arguments, input, fail, NULL, output, error);
 }
 
 /* ---- Objects ---------------------------------------------------------------------------------------------------------------------- */
@@ -288,7 +184,7 @@ void git_objects_close(GitObjects *objects)
 {
     close(objects->in);
     fclose(objects->out);
-    reap(objects->pid);
+    program_reap(objects->pid);
     g_free(objects);
 }
 

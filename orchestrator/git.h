@@ -18,8 +18,6 @@ typedef struct {
     GCancellable *cancellable;
 } Git;
 
-#define GIT_OUTPUT_MAX ((gsize)256 << 20)
-
 /* Runs git with `arguments` (NULL-terminated, without "git").  *status (or NULL) gets its exit status, and then one that is not 0 is no error; without it, it is:
  * SOURCE, `fail` as message, what git said as detail.  *output (or NULL) gets what it printed; free with g_free. */
 gboolean git_run(const Git *git, const char *const *arguments, const char *fail, int *status, char **output,

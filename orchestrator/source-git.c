@@ -167,8 +167,8 @@ static Node *tags_node(Arena *arena, GPtrArray *tags)
     for (guint i = 0; tags != NULL && i < tags->len; i++) {
         const GitTag *tag = tags->pdata[i];
         Node *node = node_new_mapping(arena, NULL);
-        node_set(arena, node, "tag", node_new_scalar(arena, arena_strdup(arena, tag->name), NULL));
-        node_set(arena, node, "commit", node_new_scalar(arena, arena_strdup(arena, tag->commit), NULL));
+        node_set(arena, node, "tag", node_new_scalar(arena, tag->name, NULL));
+        node_set(arena, node, "commit", node_new_scalar(arena, tag->commit, NULL));
         node_set(arena, node, "annotated", node_new_scalar(arena, tag->annotated ? "True" : "False", NULL));
         node_append(arena, list, node);
     }
@@ -192,7 +192,7 @@ static Node *make_ref(Source *source, const Git *git, const char *commit, GError
     }
     Node *ref = node_new_mapping(arena, NULL);
     const char *text = described != NULL ? g_strchomp(described) : commit;
-    node_set(arena, ref, "ref", node_new_scalar(arena, arena_strdup(arena, text), NULL));
+    node_set(arena, ref, "ref", node_new_scalar(arena, text, NULL));
     if ((tags != NULL && tags->len > 0) || data->n_tags > 0) {
         node_set(arena, ref, "tags", tags_node(arena, tags));
     }
