@@ -57,6 +57,9 @@ static gboolean load_submodules(Source *source, GitSource *git, const Node *conf
             return FALSE;
         }
         submodule->has_checkout = node_find(node, "checkout") != NULL;
+        if (submodule->url != NULL && !source_check_url(source, submodule->url, error)) {
+            return FALSE;
+        }
     }
     return TRUE;
 }

@@ -39,12 +39,6 @@ plugins:
 ${1-}"
 }
 
-# staged NAME: what its sources stage, in $work/staged
-staged() {
-	rm -rf "$work/staged"
-	works source checkout --directory "$work/staged" "$1.bst"
-}
-
 commit() {
 	git -C "$1" add -A && git -C "$1" commit -qm "$2" && git -C "$1" rev-parse HEAD
 }
@@ -409,8 +403,8 @@ check "patch_queue: new files, with their mode" test -x "$work/staged/new.sh"
 check "patch_queue: removed files" test ! -e "$work/staged/d"
 check "patch_queue: the repository stays" says "$third" in_staged rev-parse HEAD
 sed -i 's/^-patched/-nothing/' "$work/project/patches/0002.patch"
-check "patch_queue: a patch that does not fit" fails SOURCE "" "Failed to apply patches from patches" \
-	source checkout --directory "$work/staged3" queue.bst
+check "patch_queue: a patch that does not fit" fails STREAM "" "Failed to apply patches from patches" \
+	source checkout --directory "$work/sources3" queue.bst
 rm -r "$work/project/patches"
 mkdir "$work/project/patches"
 cat >"$work/project/patches/0001.patch" <<'END'
@@ -419,8 +413,8 @@ cat >"$work/project/patches/0001.patch" <<'END'
 @@ -0,0 +1 @@
 +x
 END
-check "patch_queue: a patch that leaves the folder" fails SOURCE "" "Failed to apply patches from patches" \
-	source checkout --directory "$work/staged3" queue.bst
+check "patch_queue: a patch that leaves the folder" fails STREAM "" "Failed to apply patches from patches" \
+	source checkout --directory "$work/sources3" queue.bst
 
 # ---- Hostile repositories
 

@@ -97,6 +97,12 @@ checkout() {
 	works artifact checkout --deps none --directory "$work/out" "$1.bst"
 }
 
+# staged ELEMENT: what its sources stage, in $work/staged
+staged() {
+	rm -rf "$work/staged" "$work/sources"
+	works source checkout --directory "$work/sources" "$1.bst" && mv "$work/sources/$1" "$work/staged"
+}
+
 # digest ELEMENT: of its artifact's files
 digest() {
 	(cd "$work/project" && "$SLUICE" show --deps none --format '%{artifact-cas-digest}' "$1.bst" 2>/dev/null)

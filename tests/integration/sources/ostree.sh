@@ -27,10 +27,6 @@ plugins:
 - origin: pip
   package-name: buildstream-plugins-community
   sources: [ostree]"
-staged() {
-	rm -rf "$work/staged"
-	works source checkout --directory "$work/staged" "$1.bst"
-}
 element runtime <<END
 - kind: ostree
   url: up:repo
