@@ -122,13 +122,13 @@ static gboolean read_choice(Node *mapping, const char *key, const char *const *c
     if (!text)
         return TRUE;
     for (guint i = 0; choices[i]; i++)
-        if (g_ascii_strcasecmp(choices[i], text) == 0) {
+        if (strcmp(choices[i], text) == 0) {
             *out = i;
             return TRUE;
         }
     g_autofree char *list = g_strjoinv(", ", (char **)choices);
     error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node_find(mapping, key)),
-              "Invalid value for '%s': '%s'. Valid values are: %s", key, text, list);
+              "Value of '%s' should be one of '%s'", key, list);
     return FALSE;
 }
 
@@ -173,16 +173,19 @@ static gboolean read_cache(UserConfig *config, GError **error)
     static const char *const keys[] = {
         "quota", "reserved-disk-space", "low-watermark", "pull-buildtrees", "cache-buildtrees", "storage-service",
         NULL};
-    static const char *const buildtrees[] = {"auto", "always", "never", NULL};
+    static const char *const buildtrees[] = {"always", "auto", "never", NULL};
+    static const CacheBuildtrees values[] = {BUILDTREES_ALWAYS, BUILDTREES_AUTO, BUILDTREES_NEVER};
     Node *section;
     if (!open_section(config, "cache", keys, &section, error))
         return FALSE;
     if (!section)
         return TRUE;
-    guint choice = config->buildtrees;
-    if (!read_quota(config, section, error) || !read_choice(section, "cache-buildtrees", buildtrees, &choice, error))
+    guint choice = 1;
+    gboolean pull = FALSE;
+    if (!read_quota(config, section, error) || !node_get_bool(section, "pull-buildtrees", &pull, error) ||
+        !read_choice(section, "cache-buildtrees", buildtrees, &choice, error))
         return FALSE;
-    config->buildtrees = choice;
+    config->buildtrees = values[choice];
     return TRUE;
 }
 
@@ -234,7 +237,9 @@ static gboolean read_logging(UserConfig *config, GError **error)
         return FALSE;
     if (!section)
         return TRUE;
-    if (!read_count(section, "key-length", 0, &config->key_length, error) ||
+    gboolean throttle = TRUE;
+    if (!node_get_bool(section, "throttle-ui-updates", &throttle, error) ||
+        !read_count(section, "key-length", 0, &config->key_length, error) ||
         !read_count(section, "error-lines", 0, &config->error_lines, error) ||
         !read_count(section, "message-lines", 0, &config->message_lines, error) ||
         !node_get_bool(section, "verbose", &config->verbose, error) ||
@@ -246,18 +251,100 @@ static gboolean read_logging(UserConfig *config, GError **error)
     return TRUE;
 }
 
+/* ---- Parts that sluice has no use for yet: they are checked all the same ---- */
+
+/* A mapping among others with its keys checked; *out stays NULL if it is absent. */
+static gboolean open_mapping(Node *mapping, const char *name, const char *const *keys, Node **out, GError **error)
+{
+    *out = NULL;
+    return node_get_mapping(mapping, name, out, error) && (!*out || node_check_keys(*out, keys, error));
+}
+
+static gboolean check_server(Node *server, GError **error)
+{
+    static const char *const keys[] = {"url", "instance-name", "type", "push", "auth", "connection-config", NULL};
+    static const char *const auth_keys[] = {
+        "server-cert", "client-cert", "client-key", "access-token", "access-token-reload-interval", NULL};
+    static const char *const connection_keys[] = {"keepalive-time", "retry-limit", "retry-delay", "request-timeout",
+                                                  NULL};
+    static const char *const types[] = {"index", "storage", "endpoint", "all", NULL};
+    const char *url = NULL;
+    gboolean push = FALSE;
+    guint type = 0;
+    Node *inner;
+    if (node_type(server) != NODE_MAPPING) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(server),
+                  "Value of 'servers' is not of the expected type 'dict'");
+        return FALSE;
+    }
+    return node_check_keys(server, keys, error) && node_need_string(server, "url", &url, error) &&
+           node_get_bool(server, "push", &push, error) && read_choice(server, "type", types, &type, error) &&
+           open_mapping(server, "auth", auth_keys, &inner, error) &&
+           open_mapping(server, "connection-config", connection_keys, &inner, error);
+}
+
+static gboolean check_caches(Node *mapping, const char *name, GError **error)
+{
+    static const char *const keys[] = {"override-project-caches", "servers", NULL};
+    Node *section, *servers = NULL;
+    gboolean override = FALSE;
+    if (!open_mapping(mapping, name, keys, &section, error))
+        return FALSE;
+    if (!section)
+        return TRUE;
+    if (!node_get_bool(section, "override-project-caches", &override, error) ||
+        !node_get_sequence(section, "servers", &servers, error))
+        return FALSE;
+    for (gsize i = 0; i < node_size(servers); i++)
+        if (!check_server(node_at(servers, i), error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean check_remote_execution(Node *mapping, GError **error)
+{
+    static const char *const keys[] = {"execution-service", "storage-service", "action-cache-service", NULL};
+    Node *section;
+    return open_mapping(mapping, "remote-execution", keys, &section, error);
+}
+
+static gboolean check_projects(UserConfig *config, GError **error)
+{
+    static const char *const keys[] = {"artifacts",      "source-caches", "options",          "strict",
+                                       "default-mirror", "mirrors",       "remote-execution", NULL};
+    Node *projects = NULL, *project;
+    if (!node_get_mapping(config->root, "projects", &projects, error))
+        return FALSE;
+    for (gsize i = 0; i < node_size(projects); i++)
+        if (!open_mapping(projects, node_key_at(projects, i), keys, &project, error) ||
+            !check_caches(project, "artifacts", error) || !check_caches(project, "source-caches", error) ||
+            !check_remote_execution(project, error))
+            return FALSE;
+    return TRUE;
+}
+
+/* `fetch: source:` or `track: source:`. */
+static gboolean check_source_policy(UserConfig *config, const char *name, GError **error)
+{
+    static const char *const keys[] = {"source", NULL};
+    static const char *const policies[] = {"all", "aliases", "mirrors", "user", NULL};
+    Node *section;
+    guint choice = 0;
+    return open_section(config, name, keys, &section, error) &&
+           (!section || read_choice(section, "source", policies, &choice, error));
+}
+
 static gboolean read_root(UserConfig *config, GError **error)
 {
-    static const char *const fetch_keys[] = {"source", NULL}, *const track_keys[] = {"source", NULL};
-    Node *section;
     return node_check_keys(config->root, root_keys, error) &&
            read_path(config->root, "cachedir", &config->cachedir, error) &&
            read_path(config->root, "logdir", &config->logdir, error) &&
            read_path(config->root, "sourcedir", &config->sourcedir, error) &&
            read_path(config->root, "workspacedir", &config->workspacedir, error) && read_cache(config, error) &&
            read_scheduler(config, error) && read_build(config, error) && read_logging(config, error) &&
-           open_section(config, "fetch", fetch_keys, &section, error) &&
-           open_section(config, "track", track_keys, &section, error);
+           check_source_policy(config, "fetch", error) && check_source_policy(config, "track", error) &&
+           check_caches(config->root, "artifacts", error) && check_caches(config->root, "source-caches", error) &&
+           check_remote_execution(config->root, error) && check_projects(config, error);
 }
 
 static UserConfig *config_new(void)
@@ -340,7 +427,7 @@ UserConfig *user_config_load(const char *program, const char *path, GError **err
         error_set(error, ERROR_LOAD, "INVALID_DATA", NULL, "%s is larger than %d bytes", place, USER_CONFIG_MAX_BYTES);
         return NULL;
     }
-    UserConfig *config = user_config_parse(place, text, length, error);
+    UserConfig *config = user_config_parse(path ? path : place, text, length, error);
     if (config) {
         config->path = g_steal_pointer(&place);
         config->foreign = foreign;
