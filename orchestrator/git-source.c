@@ -91,6 +91,38 @@ gboolean git_checkout_stage(const Source *source, const SourceContext *context, 
     return ok;
 }
 
+static gboolean import_files(const GitMirror *mirror, const GitRef *ref, const char *work, SluiceDigest *root,
+                             GError **error)
+{
+    const SluiceImportOptions options = {.by_link = FALSE};
+    g_autofree char *folder = g_build_filename(work, "files", NULL);
+    const Git git = {.repository = git_mirror_find(mirror, ref->sha, ref->tag),
+                     .cancellable = mirror->context->cancellable};
+    if (git.repository == NULL) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "%s not found in remote %s", ref->sha, mirror->url);
+        return FALSE;
+    }
+    return git_stage_files(&git, ref->sha, TRUE, folder, error) &&
+           sluice_store_import(mirror->context->store, AT_FDCWD, folder, &options, root, error);
+}
+
+gboolean git_checkout_files(const Source *source, const SourceContext *context, const GitCheckout *checkout,
+                            SluiceDigest *root, GError **error)
+{
+    g_auto(GitMirror) mirror = {NULL};
+    if (!git_checkout_fetch(source, context, checkout, FALSE, error)) {
+        return FALSE;
+    }
+    g_autofree char *work = sluice_store_make_work_dir(context->store, "git", error);
+    if (work == NULL) {
+        return FALSE;
+    }
+    git_mirror_init(&mirror, source, context, checkout->url);
+    gboolean ok = import_files(&mirror, &checkout->ref, work, root, error);
+    sluice_remove_tree(work, NULL);
+    return ok;
+}
+
 gboolean git_append_info(const Source *source, Arena *arena, Node *list, const char *url, const GitRef *ref,
                          const SourceVersion *version, gboolean with_tag, GError **error)
 {

@@ -59,6 +59,9 @@ gboolean git_checkout_fetch(const Source *source, const SourceContext *context, 
                             gboolean as_clone, GError **error);
 gboolean git_checkout_stage(const Source *source, const SourceContext *context, const GitCheckout *checkout,
                             gboolean as_clone, SluiceTree *tree, const char *directory, GError **error);
+/* The files of a commit alone, as a tree of their own; fetched if they are not there. */
+gboolean git_checkout_files(const Source *source, const SourceContext *context, const GitCheckout *checkout,
+                            SluiceDigest *root, GError **error);
 /* Appends the description of a commit with what its tag says of the version. */
 gboolean git_append_info(const Source *source, Arena *arena, Node *list, const char *url, const GitRef *ref,
                          const SourceVersion *version, gboolean with_tag, GError **error);

@@ -1,18 +1,8 @@
 /* source-go-module.c - `kind: go_module`: one module of vendor/, from its git repository. */
 #include "element.h"
+#include "go-module.h"
+#include "source-info.h"
 #include "source-kinds.h"
-
-#include <string.h>
-
-#define COMMIT_DIGITS 40
-
-typedef struct {
-    const char *url, *module;
-    /* The ref: */
-    const char *go_version, *git_ref;
-    const char *subdirectory; /* of the repository, or NULL */
-    gboolean is_explicit;     /* go.mod names it */
-} GoModule;
 
 static gboolean go_module_configure(Source *source, const Node *config, GError **error)
 {
@@ -21,25 +11,6 @@ static gboolean go_module_configure(Source *source, const Node *config, GError *
     source->data = module;
     return node_check_keys(config, keys, error) && node_need_string(config, "url", &module->url, error) &&
            node_need_string(config, "module", &module->module, error);
-}
-
-/* A commit, or "TAG-COUNT-gCOMMIT". */
-static gboolean is_git_ref(const char *text)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (strspn(text, digits) >= COMMIT_DIGITS) {
-        return TRUE;
-    }
-    for (const char *g = strstr(text, "-g"); g != NULL; g = strstr(g + 1, "-g")) {
-        const char *count = g;
-        while (count > text && g_ascii_isdigit(count[-1])) {
-            count--;
-        }
-        if (count < g && count > text && count[-1] == '-' && strspn(g + 2, digits) >= COMMIT_DIGITS) {
-            return TRUE;
-        }
-    }
-    return FALSE;
 }
 
 static gboolean go_module_load_ref(Source *source, const Node *ref, GError **error)
@@ -66,7 +37,7 @@ static gboolean go_module_load_ref(Source *source, const Node *ref, GError **err
                   "Dictionary did not contain expected key 'explicit'");
         return FALSE;
     }
-    if (!is_git_ref(module->git_ref)) {
+    if (!git_ref_parse(source_arena(source), module->git_ref, &module->git)) {
         error_set(error, ERROR_SOURCE, NULL, node_where(node_find(ref, "git-ref")),
                   "ref %s is not in the expected format", module->git_ref);
         return FALSE;
@@ -90,6 +61,15 @@ static Json *go_module_unique_key(Source *source, Arena *arena, GError **error)
     return key;
 }
 
+static gboolean go_module_collect_info(Source *source, Arena *arena, Node *list, GError **error)
+{
+    const GoModule *module = source->data;
+    const SourceVersion version = {NULL};
+    g_autofree char *url = source_primary_url(source, module->url, error);
+    return url != NULL &&
+           (module->git_ref == NULL || git_append_info(source, arena, list, url, &module->git, &version, TRUE, error));
+}
+
 const SourceKind source_kind_go_module = {
     .name = "go_module",
     .has_ref = TRUE,
@@ -98,4 +78,9 @@ const SourceKind source_kind_go_module = {
     .configure = go_module_configure,
     .load_ref = go_module_load_ref,
     .unique_key = go_module_unique_key,
+    .track = go_module_track,
+    .is_cached = go_module_is_cached,
+    .fetch = go_module_fetch,
+    .stage = go_module_stage,
+    .collect_info = go_module_collect_info,
 };
