@@ -29,10 +29,13 @@ static gboolean matches_set(const char **pattern, char c)
 /* A bracket without its end stands for itself. */
 static gboolean opens_set(const char *pattern)
 {
+    if (*pattern != '[') {
+        return FALSE;
+    }
     const char *p = pattern + 1;
     p += *p == '!' ? 1 : 0;
     p += *p == ']' ? 1 : 0;
-    return *pattern == '[' && strchr(p, ']') != NULL;
+    return strchr(p, ']') != NULL;
 }
 
 static gboolean matches(const char *pattern, const char *text)
