@@ -1,6 +1,8 @@
 #include "project-fixture.h"
 #include "cas.h"
 
+#include <fcntl.h>
+
 #include <string.h>
 
 char *fixture_unpack(const char *text)
@@ -30,12 +32,35 @@ void fixture_remove(char *directory)
     g_free(directory);
 }
 
+/* As the program does it, with a store in the project's directory. */
+static char *stage_junction(Element *junction, gpointer data, GError **error)
+{
+    g_autofree char *path = g_build_filename(data, "test-store", NULL);
+    g_autofree char *staged = g_build_filename(data, "test-staged", junction->weak_key, NULL);
+    g_autofree char *parent = g_path_get_dirname(staged);
+    g_autoptr(SluiceStore) store = sluice_store_open(path, NULL, error);
+    const SourceContext context = {.store = store};
+    SluiceDigest root;
+    if (store == NULL || g_file_test(staged, G_FILE_TEST_EXISTS)) {
+        return store != NULL ? g_steal_pointer(&staged) : NULL;
+    }
+    g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
+    return sources_stage(junction, &context, &root, error) &&
+                   sluice_store_checkout(store, &root, AT_FDCWD, staged, SLUICE_CHECKOUT_COPY, error)
+               ? g_steal_pointer(&staged)
+               : NULL;
+}
+
 GPtrArray *fixture_load(const char *directory, const char *const *options, const char *const *targets,
                         Session **session, GError **error)
 {
     LoadOptions load = {.directory = directory, .options = options, .strict = TRUE, .max_jobs = 4};
     *session = session_load(&load, error);
-    return *session != NULL ? session_load_elements(*session, targets, error) : NULL;
+    if (*session == NULL) {
+        return NULL;
+    }
+    session_set_subproject_func(*session, stage_junction, (gpointer)directory);
+    return session_load_elements(*session, targets, error);
 }
 
 Element *fixture_element(Session *session, const char *full_name)
