@@ -2,7 +2,6 @@
 #include "cas.h"
 
 #include <fcntl.h>
-
 #include <string.h>
 
 char *fixture_unpack(const char *text)
