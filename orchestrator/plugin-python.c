@@ -85,7 +85,7 @@ gboolean python_is_build_element(const char *text)
 {
     g_auto(GStrv) all = g_strsplit(text, "\n", -1);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    if (declares_encoding(all)) {
+    if (!g_utf8_validate(text, -1, NULL) || declares_encoding(all)) {
         return FALSE;
     }
     for (char **rest = all; *rest != NULL;) {
