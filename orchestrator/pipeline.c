@@ -73,9 +73,10 @@ GPtrArray *pipeline_except(GPtrArray *elements, GPtrArray *targets, GPtrArray *e
 
 static gint compare_names(gconstpointer a, gconstpointer b)
 {
-    return strcmp((*(Element *const *)a)->full_name, (*(Element *const *)b)->full_name);
+    return strcmp((*(Element *const *)a)->name, (*(Element *const *)b)->name);
 }
 
+/* As BuildStream: by the name in the project; elements of several projects that share one stay as they were. */
 void pipeline_sort_by_name(GPtrArray *elements)
 {
     g_ptr_array_sort(elements, compare_names);

@@ -3,22 +3,48 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Every change is of the same time: the keys of workspaces depend on it. */
+static void set_time(const char *path)
+{
+    const struct timespec times[2] = {{.tv_sec = 1321009871}, {.tv_sec = 1321009871}};
+    g_assert_cmpint(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), ==, 0);
+}
+
+/* "PATH", "PATH +x" or "PATH -> TARGET". */
+static void write_part(const char *directory, const char *name, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) link = g_strsplit(name, " -> ", 2);
+    g_auto(GStrv) mode = g_strsplit(link[0], " +", 2);
+    g_autofree char *path = g_build_filename(directory, mode[0], NULL);
+    g_autofree char *parent = g_path_get_dirname(path);
+    g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
+    if (link[1] != NULL) {
+        g_assert_cmpint(symlink(link[1], path), ==, 0);
+    } else {
+        g_file_set_contents(path, text, -1, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(chmod(path, mode[1] != NULL ? 0755 : 0644), ==, 0);
+    }
+    set_time(path);
+}
 
 char *fixture_unpack(const char *text)
 {
     g_autoptr(GError) error = NULL;
     char *directory = g_dir_make_tmp("sluice-test-XXXXXX", &error);
     g_assert_no_error(error);
-    g_auto(GStrv) parts = g_strsplit(text, "--- ", -1);
+    g_autofree char *all = g_strconcat("\n", text, NULL);
+    g_auto(GStrv) parts = g_strsplit(all, "\n--- ", -1);
     for (char **part = parts + 1; *part != NULL; part++) {
         char *line_end = strchr(*part, '\n');
-        g_assert_nonnull(line_end);
-        *line_end = '\0';
-        g_autofree char *path = g_build_filename(directory, *part, NULL);
-        g_autofree char *parent = g_path_get_dirname(path);
-        g_assert_cmpint(g_mkdir_with_parents(parent, 0755), ==, 0);
-        g_file_set_contents(path, line_end + 1, -1, &error);
-        g_assert_no_error(error);
+        g_autofree char *name = line_end != NULL ? g_strndup(*part, (gsize)(line_end - *part)) : g_strdup(*part);
+        g_autofree char *content =
+            line_end != NULL ? g_strconcat(line_end + 1, part[1] != NULL ? "\n" : "", NULL) : g_strdup("");
+        write_part(directory, name, content);
     }
     return directory;
 }
