@@ -191,7 +191,10 @@ static gboolean show_one(App *app, const Named *named, const Artifact *artifact,
 
 int cmd_artifact_show(App *app, GError **error)
 {
-    return for_each(app, show_one, NULL, error) ? 0 : EXIT_REPORT;
+    if (!for_each(app, show_one, NULL, error))
+        return EXIT_REPORT;
+    app_print("\n");
+    return 0;
 }
 
 /* ---- log -------------------------------------------------------------------------------------------------------------------- */
@@ -276,7 +279,7 @@ static gboolean list_one(App *app, const Named *named, const Artifact *artifact,
         return TRUE;
     }
     Listing listing = {g_string_new(NULL), arguments_has(app->arguments, "long")};
-    g_string_printf(listing.out, "%s  %s:\n", *found > 0 ? "\n" : "", named->shown);
+    g_string_printf(listing.out, "  %s:\n", named->shown);
     (*found)++;
     gboolean success =
         !artifact->has_files || sluice_store_walk_tree(app->store, &artifact->files, list_entry, &listing, error);
@@ -292,8 +295,10 @@ int cmd_artifact_list_contents(App *app, GError **error)
     guint found = 0;
     if (!for_each(app, list_one, &found, error))
         return EXIT_REPORT;
-    if (found > 0)
+    if (found > 0) {
+        app_print("\n");
         return 0;
+    }
     log_text(app->log, "None of the specified artifacts are cached.\n");
     return 1;
 }
