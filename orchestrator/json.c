@@ -240,6 +240,39 @@ void json_write(const Json *value, GString *out)
     }
 }
 
+static void write_line_start(GString *out, unsigned depth)
+{
+    g_string_append_printf(out, "\n%*s", (int)(2 * depth), "");
+}
+
+static void write_indented(const Json *value, unsigned depth, GString *out)
+{
+    gboolean object = value->type == JSON_OBJECT;
+    if ((!object && value->type != JSON_ARRAY) || value->count == 0) {
+        json_write(value, out);
+        return;
+    }
+    g_string_append_c(out, object ? '{' : '[');
+    for (gsize i = 0; i < value->count; i++) {
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        write_line_start(out, depth + 1);
+        if (object) {
+            json_write_string(value->members[i].key, out);
+            g_string_append(out, ": ");
+        }
+        write_indented(value->members[i].value, depth + 1, out);
+    }
+    write_line_start(out, depth);
+    g_string_append_c(out, object ? '}' : ']');
+}
+
+void json_write_indented(const Json *value, GString *out)
+{
+    write_indented(value, 0, out);
+}
+
 void json_key(const Json *value, char out[65])
 {
     g_autoptr(GString) text = g_string_sized_new(4096);

@@ -22,6 +22,8 @@ Json *json_from_node(Arena *arena, const Node *node);
 Json *json_raw(Arena *arena, const char *text);
 /* Appends the canonical text: keys by code point, no blanks, ASCII only. */
 void json_write(const Json *value, GString *out);
+/* For people: members in the order in which they were set, each on a line of its own, indented by two blanks. */
+void json_write_indented(const Json *value, GString *out);
 /* SHA-256 of the canonical text, 64 digits and a NUL. */
 void json_key(const Json *value, char out[65]);
 /* The parts of the above: one quoted string; the key of a text that is canonical already. */

@@ -2,6 +2,7 @@
  * kind-collect-manifest.c - what all dependencies are made of, as a file: BuildStream's own form or SPDX.
  */
 #include "element-private.h"
+#include "manifest.h"
 
 #include <string.h>
 
@@ -88,10 +89,73 @@ static Json *unique_key(Element *element, Arena *arena)
     return key;
 }
 
+static gboolean collect(Build *build, const Manifest *manifest, Node *modules, Node *infos, GError **error)
+{
+    g_autoptr(GPtrArray) scope = element_scope(build->element, SCOPE_BUILD);
+    for (guint i = 0; i < scope->len; i++) {
+        const Node *public_ = build_public_data(build, scope->pdata[i], error);
+        if (public_ == NULL ||
+            !manifest_add(build, scope->pdata[i], public_, manifest->provenance, modules, infos, error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* What a manifest that depends on this one takes over. */
+static void set_public(Build *build, const Manifest *manifest, Node *cpe_manifest, Node *infos)
+{
+    const Node *own = build->element->public_;
+    build->public_ = own != NULL ? node_clone(build->arena, own) : node_new_mapping(build->arena, NULL);
+    node_set(build->arena, build->public_, "cpe-manifest", cpe_manifest);
+    if (manifest->provenance) {
+        Node *mapping = node_new_mapping(build->arena, NULL);
+        node_set(build->arena, mapping, "element-infos", infos);
+        node_set(build->arena, build->public_, "source-info-manifest", mapping);
+    }
+}
+
+static gboolean write_document(Build *build, const Manifest *manifest, SluiceTree *tree, const Node *cpe_manifest,
+                               const Node *infos, GError **error)
+{
+    const SpdxHeader header = {manifest->creators, manifest->license, manifest->namespace, manifest->name,
+                               manifest->created};
+    Json *document = manifest->spdx ? manifest_spdx(build, node_find(cpe_manifest, "modules"), infos,
+                                                    manifest->provenance, &header, error)
+                                    : json_from_node(build->arena, cpe_manifest);
+    if (document == NULL) {
+        return FALSE;
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    json_write_indented(document, text);
+    return build_add_text(build, tree, manifest->path, text->str, FALSE, error);
+}
+
+static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
+{
+    const Manifest *manifest = element->data;
+    Arena *arena = build->arena;
+    Node *modules = node_new_sequence(arena, NULL), *infos = node_new_sequence(arena, NULL);
+    Node *cpe_manifest = node_new_mapping(arena, NULL);
+    if (!collect(build, manifest, modules, infos, error)) {
+        return FALSE;
+    }
+    node_set(arena, cpe_manifest, "//NOTE",
+             node_new_scalar(
+                 arena, "This is a generated manifest from buildstream files and not usable by flatpak-builder", NULL));
+    node_set(arena, cpe_manifest, "modules", modules);
+    set_public(build, manifest, cpe_manifest, infos);
+    g_autoptr(SluiceTree) tree = sluice_tree_new(build->context->store);
+    return (manifest->path == NULL || *manifest->path == '\0' ||
+            write_document(build, manifest, tree, cpe_manifest, infos, error)) &&
+           sluice_tree_commit(tree, files, error);
+}
+
 const ElementKind element_kind_collect_manifest = {
     .name = "collect_manifest",
     .flags = KIND_STRICT_REBUILD | KIND_FORBID_RUNTIME_DEPS | KIND_FORBID_SOURCES,
     .artifact_version = 2,
     .configure = configure,
     .unique_key = unique_key,
+    .assemble = assemble,
 };

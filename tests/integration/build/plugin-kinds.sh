@@ -284,6 +284,79 @@ flatpak build-export --files=files --arch=x86_64 /buildstream/repo /buildstream/
 flatpak build-export --files=files --arch=x86_64 /buildstream/repo /buildstream/input/application beta
 flatpak build-commit-from --src-ref=a /buildstream/repo b"
 
+# ---- collect_manifest
+element manifest.bst <<'END'
+kind: collect_manifest
+build-depends: [sub/more.x.bst]
+config:
+  path: '%{prefix}/manifest.json'
+END
+check "collect_manifest builds" builds manifest.bst
+check "collect_manifest: checkout" checkout manifest.bst --deps none
+check "collect_manifest: modules in staging order" file_is "$work/out/usr/manifest.json" '{
+  "//NOTE": "This is a generated manifest from buildstream files and not usable by flatpak-builder",
+  "modules": [
+    {
+      "name": "tree.bst",
+      "x-cpe": {
+        "product": "tree"
+      },
+      "sources": [
+        {
+          "type": "dir",
+          "path": "files/tree",
+          "x-cpe": {
+            "product": "tree"
+          }
+        }
+      ]
+    },
+    {
+      "name": "sub/more.x.bst",
+      "x-cpe": {
+        "product": "more.x"
+      },
+      "sources": [
+        {
+          "type": "dir",
+          "path": "files/tree/etc",
+          "x-cpe": {
+            "product": "etc"
+          }
+        }
+      ]
+    }
+  ]
+}'
+check "collect_manifest: no newline at the end, as Python writes it" test "$(tail -c 1 "$work/out/usr/manifest.json")" = "}"
+element spdx.bst <<'END'
+kind: collect_manifest
+build-depends: [manifest.bst]
+config:
+  path: spdx.json
+  output-type: spdx
+  spdx-info: {name: all, creators: ['Tool: x'], created: 1700000000}
+END
+check "collect_manifest: SPDX of what another manifest collected" builds spdx.bst
+check "collect_manifest: checkout of SPDX" checkout spdx.bst --deps none
+check "collect_manifest: package" contains "$work/out/spdx.json" '"SPDXID": "SPDXRef-test-sub-more.x-0"'
+check "collect_manifest: creation" contains "$work/out/spdx.json" '"created": "2023-11-14T22:13:20Z"'
+element unmatched.bst <<'END'
+kind: import
+sources:
+- kind: local
+  path: files/tree
+public:
+  cpe: {version-match: 'v(\d+)'}
+END
+element manifest-unmatched.bst <<'END'
+kind: collect_manifest
+build-depends: [unmatched.bst]
+END
+sluice build manifest-unmatched.bst
+check "collect_manifest: a pattern that nothing matches" error_is ELEMENT ""
+check "collect_manifest: says which" contains "$work/output" 'did not match anything'
+
 # ---- kinds that are only defaults
 for kind in cargo makemaker modulebuild pyproject qmake; do
 	{
