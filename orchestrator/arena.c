@@ -101,6 +101,25 @@ char *arena_strdup(Arena *arena, const char *text)
     return text == NULL ? NULL : arena_strndup(arena, text, strlen(text));
 }
 
+char *arena_join(Arena *arena, const char *first, ...)
+{
+    va_list args;
+    gsize length = 0;
+    va_start(args, first);
+    for (const char *text = first; text != NULL; text = va_arg(args, const char *)) {
+        length += strlen(text);
+    }
+    va_end(args);
+    char *joined = alloc_bytes(arena, length + 1, 1), *end = joined;
+    va_start(args, first);
+    for (const char *text = first; text != NULL; text = va_arg(args, const char *)) {
+        end = g_stpcpy(end, text);
+    }
+    va_end(args);
+    *end = '\0';
+    return joined;
+}
+
 char *arena_printf(Arena *arena, const char *format, ...)
 {
     va_list args;

@@ -156,9 +156,10 @@ static void not_found(const Project *project, const char *name, const Provenance
 static Node *read_node(Project *project, const char *name, const Provenance *where, GError **error)
 {
     GError *problem = NULL;
-    g_autofree char *path =
-        *project->element_dir != '\0' ? g_strdup_printf("%s/%s", project->element_dir, name) : g_strdup(name);
-    Node *node = project_read_yaml(project, path, name, &problem);
+    Node *node = project_take_prefetched(project, name);
+    if (node == NULL) {
+        node = project_parse_element(project, project->session->arena, name, &problem);
+    }
     if (node != NULL) {
         return node;
     }

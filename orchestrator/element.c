@@ -157,6 +157,7 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
     if (!project_ensure_fully_loaded(session->toplevel, error)) {
         return NULL;
     }
+    project_prefetch(session->toplevel, names, g_strv_length((char **)names));
     g_autoptr(GPtrArray) targets = load_targets(session, names, error);
     Element *const *elements = targets != NULL ? (Element *const *)targets->pdata : NULL;
     if (targets == NULL || !elements_check_cycles(elements, targets->len, error)) {

@@ -99,20 +99,33 @@ gboolean project_read_file(const Project *project, const char *path, char **text
     return ok;
 }
 
-Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error)
+Node *project_parse_file(const Project *project, Arena *arena, const char *path, const char *shown, GError **error)
 {
     g_autofree char *text = NULL;
     gsize length = 0;
     if (!project_read_file(project, path, &text, &length, error)) {
         return NULL;
     }
-    Arena *arena = project->session->arena;
     NodeFile *file = arena_new_of(arena, NodeFile);
     file->name =
-        *project->prefix != '\0' ? arena_printf(arena, "%s%s", project->prefix, shown) : arena_strdup(arena, shown);
-    file->path = arena_printf(arena, "%s/%s", project->directory, path);
-    file->project = project;
+        *project->prefix != '\0' ? arena_join(arena, project->prefix, shown, NULL) : arena_strdup(arena, shown);
+    file->path = arena_join(arena, project->directory, "/", path, NULL);
+    file->project = (gpointer)project;
     return node_parse(arena, file, text, length, error);
+}
+
+Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error)
+{
+    return project_parse_file(project, project->session->arena, path, shown, error);
+}
+
+Node *project_parse_element(const Project *project, Arena *arena, const char *name, GError **error)
+{
+    if (*project->element_dir == '\0') {
+        return project_parse_file(project, arena, name, name, error);
+    }
+    g_autofree char *path = g_strconcat(project->element_dir, "/", name, NULL);
+    return project_parse_file(project, arena, path, name, error);
 }
 
 Node *session_read_yaml(Session *session, const char *path, const char *shown, GError **error)

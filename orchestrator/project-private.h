@@ -72,6 +72,7 @@ struct Project {
     GHashTable *plugin_places[PLUGIN_TYPES]; /* kind → PluginPlace *, found so far */
     GHashTable *files;                       /* included files: key → Node * */
     GHashTable *elements;                    /* name → ElementData * */
+    GHashTable *prefetched;                  /* name → what prefetch.c knows of the file */
     GHashTable *subprojects;                 /* junction name → Project * */
     GHashTable *digests;                     /* path → SluiceDigest *, in the arena */
     GPtrArray *links;                        /* Link *: link paths and where they lead */
@@ -82,6 +83,7 @@ struct Project {
 
 struct Session {
     Arena *arena;
+    GPtrArray *thread_arenas; /* Arena *: what other threads parsed */
     LoadOptions options;
     Project *toplevel;
     GPtrArray *projects; /* Project * */
@@ -127,10 +129,19 @@ gboolean project_read_file(const Project *project, const char *path, char **text
 Node *project_read_yaml(Project *project, const char *path, const char *shown, GError **error);
 /* The same of an absolute path that is no project's. */
 Node *session_read_yaml(Session *session, const char *path, const char *shown, GError **error);
+/* The same into any arena, for threads: changes nothing of the project. */
+Node *project_parse_file(const Project *project, Arena *arena, const char *path, const char *shown, GError **error);
+Node *project_parse_element(const Project *project, Arena *arena, const char *name, GError **error);
 /* `value` is a path in the project: checks it as BuildStream does. */
 typedef enum { PATH_ANY, PATH_FILE, PATH_DIRECTORY } PathType;
 gboolean project_check_path(const Project *project, const char *path, const Provenance *where, PathType type,
                             GError **error);
+
+/* ---- prefetch.c ---- */
+/* Reads the files of elements, and of all that they name, in several threads that have ended when this returns.  Reports nothing. */
+void project_prefetch(Project *project, const char *const *names, gsize count);
+/* The parsed file of an element, given once; NULL if it could not be read or parsed: reading it again says why. */
+Node *project_take_prefetched(Project *project, const char *name);
 
 /* ---- project-config.c ---- */
 gboolean project_load_pass(Project *project, ProjectConfig *config, Node *conf, GError **error);

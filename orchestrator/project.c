@@ -287,6 +287,7 @@ static Project *project_new(Session *session, const char *directory, Project *pa
     }
     project->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->elements = g_hash_table_new(g_str_hash, g_str_equal);
+    project->prefetched = g_hash_table_new(g_str_hash, g_str_equal);
     project->subprojects = g_hash_table_new(g_str_hash, g_str_equal);
     project->searching = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->digests = g_hash_table_new(g_str_hash, g_str_equal);
@@ -320,6 +321,7 @@ void project_free(Project *project)
     }
     g_hash_table_unref(project->files);
     g_hash_table_unref(project->elements);
+    g_hash_table_unref(project->prefetched);
     g_hash_table_unref(project->subprojects);
     g_hash_table_unref(project->searching);
     g_hash_table_unref(project->digests);
@@ -501,6 +503,7 @@ static Session *session_new(const LoadOptions *options)
     Session *session = g_new0(Session, 1);
     struct utsname host;
     session->arena = arena_new();
+    session->thread_arenas = g_ptr_array_new_with_free_func((GDestroyNotify)arena_free);
     session->options = *options;
     session->projects = g_ptr_array_new();
     session->elements = g_ptr_array_new();
@@ -561,6 +564,7 @@ void session_free(Session *session)
     g_hash_table_unref(session->unknown_told);
     g_hash_table_unref(session->unknown_sources);
     g_hash_table_unref(session->key_texts);
+    g_ptr_array_unref(session->thread_arenas);
     arena_free(session->arena);
     g_free(session);
 }
