@@ -41,6 +41,8 @@ SluiceHasher *sluice_hasher_new(void);
 void sluice_hasher_update(SluiceHasher *hasher, const void *data, gsize length);
 /* Gives the digest of all that came so far and resets the hasher. */
 void sluice_hasher_finish(SluiceHasher *hasher, SluiceDigest *out);
+/* `to` goes on from where `from` is. */
+void sluice_hasher_copy(SluiceHasher *to, const SluiceHasher *from);
 void sluice_hasher_free(SluiceHasher *hasher);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceHasher, sluice_hasher_free)
 

@@ -54,6 +54,13 @@ void sluice_hasher_finish(SluiceHasher *hasher, SluiceDigest *out)
     start(hasher);
 }
 
+void sluice_hasher_copy(SluiceHasher *to, const SluiceHasher *from)
+{
+    if (EVP_MD_CTX_copy_ex(to->context, from->context) != 1)
+        g_error("the crypto library cannot copy a SHA-256");
+    to->size = from->size;
+}
+
 void sluice_hasher_free(SluiceHasher *hasher)
 {
     if (hasher == NULL)

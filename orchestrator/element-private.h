@@ -24,7 +24,6 @@ struct ElementData {
     guint mark, slot;                             /* the element that has it as a dependency, and where */
     guint order;                                  /* post-order number while dependencies are sorted */
     const char *build_root;                       /* of a junction, whose other variables are not resolved; or NULL */
-    const char *key_name;                         /* canonical JSON: the start of its entry in keys of others */
     struct {
         struct SplitDomain *domains; /* compiled on first use */
         gsize count;
@@ -88,5 +87,5 @@ gboolean element_resolve(ElementData *data, GError **error);
 /* ---- source-load.c ---- */
 gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error);
 
-/* ---- key.c ---- */
+/* ---- key-batch.c ---- */
 gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error);

@@ -5,19 +5,15 @@
  * differ in two places only, so the text is hashed from three pieces.
  */
 #include "cas.h"
-#include "element-private.h"
-#include "key.h"
+#include "key-private.h"
 #include "node-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CORE_ARTIFACT_VERSION "11"
-
 typedef struct KeyWriter {
     Session *session;
-    SluiceHasher *hasher;
-    GString *tail, *dependencies, *scratch;
+    GString *tail, *dependencies;
     GPtrArray *scope;
     GArray *stack;
     guint32 *seen;
@@ -164,15 +160,16 @@ static gboolean write_sources(const Element *element, GString *out, gboolean *re
     return TRUE;
 }
 
-/* All members that come after "dependencies", without the closing brace. */
-static gboolean write_tail(Keys *keys, Element *element, gboolean *resolved, GError **error)
+gboolean key_is_known_kind(const Element *element)
 {
-    GString *out = keys->tail;
-    Session *session = keys->session;
+    return strcmp(element->kind_name, "link") != 0 && element->kind->unique_key != NULL;
+}
+
+gboolean key_write_tail(Session *session, Element *element, GString *out, gboolean *resolved, GError **error)
+{
     Arena *arena = arena_new();
     const char *build_root =
         element->variables != NULL ? element_variable(element, "build-root") : element_data(element)->build_root;
-    g_string_truncate(out, 0);
     g_string_append(out, ",\"element-base-key\":{\"build-root\":");
     if (build_root != NULL) {
         json_write_string(build_root, out);
@@ -202,19 +199,12 @@ static gboolean write_tail(Keys *keys, Element *element, gboolean *resolved, GEr
     return write_sources(element, out, resolved, error);
 }
 
-/* ["project","element" of an element that others depend on. */
-static const char *key_name(Keys *keys, const Element *element)
+void key_write_name(const Element *element, GString *out)
 {
-    ElementData *data = element_data(element);
-    if (data->key_name == NULL) {
-        GString *text = keys->scratch;
-        g_string_assign(text, "[");
-        json_write_string(element->project->name, text);
-        g_string_append_c(text, ',');
-        json_write_string(element->name, text);
-        data->key_name = arena_strndup(keys->session->arena, text->str, text->len);
-    }
-    return data->key_name;
+    g_string_append_c(out, '[');
+    json_write_string(element->project->name, out);
+    g_string_append_c(out, ',');
+    json_write_string(element->name, out);
 }
 
 static gboolean is_strict_dependency(const Element *element, const Element *other)
@@ -237,7 +227,7 @@ static gboolean has_strict_dependency(const Element *element)
     return FALSE;
 }
 
-static const char *key_of(const Element *element, KeyStrength strength)
+const char *key_of(const Element *element, KeyStrength strength)
 {
     return strength == KEY_WEAK     ? element->weak_key
            : strength == KEY_STRICT ? element->strict_key
@@ -251,7 +241,7 @@ static gboolean write_dependencies(Keys *keys, const Element *element, KeyStreng
     gboolean weak = strength == KEY_WEAK;
     gboolean rebuild = (element->flags & KIND_STRICT_REBUILD) != 0;
     gboolean look_for_strict = weak && !rebuild && has_strict_dependency(element);
-    g_string_assign(out, "{\"core-artifact-version\":" CORE_ARTIFACT_VERSION ",\"dependencies\":[");
+    g_string_assign(out, KEY_HEAD);
     for (guint i = 0; i < keys->scope->len; i++) {
         const Element *other = g_ptr_array_index(keys->scope, i);
         const char *key = key_of(other, strength);
@@ -259,7 +249,7 @@ static gboolean write_dependencies(Keys *keys, const Element *element, KeyStreng
         if (i > 0) {
             g_string_append_c(out, ',');
         }
-        g_string_append(out, key_name(keys, other));
+        key_write_name(other, out);
         if (with_key && *key == '\0') {
             return FALSE;
         }
@@ -274,64 +264,18 @@ static gboolean write_dependencies(Keys *keys, const Element *element, KeyStreng
     return TRUE;
 }
 
-static void hash_pieces(Keys *keys, const char *last, char out[65])
-{
-    SluiceDigest digest;
-    sluice_hasher_update(keys->hasher, keys->dependencies->str, keys->dependencies->len);
-    sluice_hasher_update(keys->hasher, keys->tail->str, keys->tail->len);
-    sluice_hasher_update(keys->hasher, last, strlen(last));
-    sluice_hasher_finish(keys->hasher, &digest);
-    sluice_digest_hex(&digest, out);
-}
-
 static void find_scope(Keys *keys, Element *element)
 {
     g_ptr_array_set_size(keys->scope, 0);
     elements_scope_into(element, SCOPE_BUILD, keys->seen, ++keys->stamp, keys->stack, keys->scope);
 }
 
-/* Links have none, nor have elements whose plugin is not known. */
-static gboolean has_key(const Element *element)
-{
-    return strcmp(element->kind_name, "link") != 0 && element->kind->unique_key != NULL;
-}
-
-static gboolean compute(Keys *keys, Element *element, GError **error)
-{
-    gboolean resolved = TRUE;
-    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
-    if (!has_key(element)) {
-        return TRUE;
-    }
-    if (!write_tail(keys, element, &resolved, error)) {
-        return FALSE;
-    }
-    if (!resolved) {
-        return TRUE;
-    }
-    find_scope(keys, element);
-    if (!write_dependencies(keys, element, KEY_WEAK)) {
-        return TRUE;
-    }
-    hash_pieces(keys, "}", element->weak_key);
-    if (!write_dependencies(keys, element, KEY_STRICT)) {
-        return TRUE;
-    }
-    char last[100];
-    g_snprintf(last, sizeof last, ",\"weak-cache-key\":\"%s\"}", element->weak_key);
-    hash_pieces(keys, last, element->strict_key);
-    memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
-    return TRUE;
-}
-
 KeyWriter *key_writer_new(Session *session)
 {
     KeyWriter *writer = g_new0(KeyWriter, 1);
     writer->session = session;
-    writer->hasher = sluice_hasher_new();
     writer->tail = g_string_sized_new(8192);
     writer->dependencies = g_string_sized_new(8192);
-    writer->scratch = g_string_new(NULL);
     writer->scope = g_ptr_array_new();
     writer->stack = elements_scope_stack();
     writer->seen = g_new0(guint32, session->elements->len + 1);
@@ -340,10 +284,8 @@ KeyWriter *key_writer_new(Session *session)
 
 void key_writer_free(KeyWriter *writer)
 {
-    sluice_hasher_free(writer->hasher);
     g_string_free(writer->tail, TRUE);
     g_string_free(writer->dependencies, TRUE);
-    g_string_free(writer->scratch, TRUE);
     g_ptr_array_unref(writer->scope);
     g_array_unref(writer->stack);
     g_free(writer->seen);
@@ -353,7 +295,9 @@ void key_writer_free(KeyWriter *writer)
 char *key_writer_text(KeyWriter *writer, Element *element, KeyStrength strength, GError **error)
 {
     gboolean resolved = TRUE;
-    if (!has_key(element) || !write_tail(writer, element, &resolved, error) || !resolved) {
+    g_string_truncate(writer->tail, 0);
+    if (!key_is_known_kind(element) || !key_write_tail(writer->session, element, writer->tail, &resolved, error) ||
+        !resolved) {
         return NULL;
     }
     find_scope(writer, element);
@@ -398,19 +342,4 @@ gboolean key_writer_set_strong(KeyWriter *writer, Element *element, GError **err
         g_propagate_error(error, problem);
     }
     return problem == NULL;
-}
-
-gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error)
-{
-    g_autoptr(KeyWriter) writer = key_writer_new(session);
-    gboolean ok = TRUE;
-    for (gsize i = 0; ok && i < count; i++) {
-        ok = compute(writer, elements[i], error);
-    }
-    return ok;
-}
-
-gboolean session_compute_keys(Session *session, GError **error)
-{
-    return elements_compute_keys(session, (Element *const *)session->elements->pdata, session->elements->len, error);
 }

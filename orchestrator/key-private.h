@@ -1,0 +1,29 @@
+/*
+ * key-private.h - the pieces of a key's text, and hashing them for many elements: key.c, key-hash.c, key-batch.c.
+ */
+#pragma once
+
+#include "element-private.h"
+#include "key.h"
+
+/* How the text of every key starts: the dependencies follow, then "]", the tail, and for other keys than the weak one that; "}". */
+#define KEY_HEAD "{\"core-artifact-version\":11,\"dependencies\":["
+
+/* ---- key.c ---- */
+/* Links have none, nor have elements whose plugin is not known. */
+gboolean key_is_known_kind(const Element *element);
+const char *key_of(const Element *element, KeyStrength strength);
+/* Appends all members that come after "dependencies", without the closing brace.  *resolved becomes FALSE if a source has no ref; the text is good for nothing then. */
+gboolean key_write_tail(Session *session, Element *element, GString *out, gboolean *resolved, GError **error);
+/* Appends ["project","element": the start of the element's entry in keys of others. */
+void key_write_name(const Element *element, GString *out);
+
+/* ---- key-hash.c: keys of one strength, of elements in the order of the session ---- */
+typedef struct KeyHasher KeyHasher;
+KeyHasher *key_hasher_new(Session *session, KeyStrength strength);
+void key_hasher_free(KeyHasher *hasher);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHasher, key_hasher_free)
+/* The key of an element whose dependencies were all added, from its tail; "" if the key of one of them is not known. */
+void key_hasher_compute(KeyHasher *hasher, const Element *element, const char *tail, gsize length, char out[65]);
+/* Remembers the element, with the key that it has now, for those that come after it. */
+void key_hasher_add(KeyHasher *hasher, const Element *element);
