@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { JSON_NULL, JSON_BOOL, JSON_INT, JSON_STRING, JSON_ARRAY, JSON_OBJECT, JSON_RAW } JsonType;
+typedef enum { JSON_NULL, JSON_BOOL, JSON_INT, JSON_STRING, JSON_ARRAY, JSON_OBJECT, JSON_RAW, JSON_NODE } JsonType;
 
 typedef struct {
     const char *key; /* of an object's member */
@@ -21,6 +21,7 @@ struct Json {
     union {
         gint64 number;
         const char *text;
+        const Node *node;
         struct {
             Member *members;
             gsize count, capacity;
@@ -113,25 +114,8 @@ void json_set(Json *object, const char *key, Json *value)
 
 Json *json_from_node(Arena *arena, const Node *node)
 {
-    Json *json = NULL;
-    switch (node_type(node)) {
-    case NODE_SCALAR:
-        json = json_new(arena, JSON_STRING);
-        json->text = node->text;
-        break;
-    case NODE_SEQUENCE:
-        json = json_array(arena);
-        for (guint32 i = 0; i < node->size; i++) {
-            add_member(json, NULL, json_from_node(arena, node->items[i]));
-        }
-        break;
-    case NODE_MAPPING:
-        json = json_object(arena);
-        for (guint32 i = 0; i < node->size; i++) {
-            add_member(json, node->entries[i].key, json_from_node(arena, node->entries[i].value));
-        }
-        break;
-    }
+    Json *json = json_new(arena, JSON_NODE);
+    json->node = node;
     return json;
 }
 
@@ -206,6 +190,56 @@ static void write_object(const Json *object, GString *out)
     g_string_append_c(out, '}');
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp((*(const NodeEntry *const *)a)->key, (*(const NodeEntry *const *)b)->key);
+}
+
+static void write_node(const Node *node, GString *out);
+
+static void write_node_mapping(const Node *mapping, GString *out)
+{
+    g_autofree const NodeEntry **sorted = g_new(const NodeEntry *, mapping->size);
+    for (guint32 i = 0; i < mapping->size; i++) {
+        sorted[i] = &mapping->entries[i];
+    }
+    if (mapping->size > 1) {
+        qsort(sorted, mapping->size, sizeof *sorted, compare_entries);
+    }
+    g_string_append_c(out, '{');
+    for (guint32 i = 0; i < mapping->size; i++) {
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        json_write_string(sorted[i]->key, out);
+        g_string_append_c(out, ':');
+        write_node(sorted[i]->value, out);
+    }
+    g_string_append_c(out, '}');
+}
+
+static void write_node(const Node *node, GString *out)
+{
+    switch (node_type(node)) {
+    case NODE_SCALAR:
+        json_write_string(node->text, out);
+        break;
+    case NODE_SEQUENCE:
+        g_string_append_c(out, '[');
+        for (guint32 i = 0; i < node->size; i++) {
+            if (i > 0) {
+                g_string_append_c(out, ',');
+            }
+            write_node(node->items[i], out);
+        }
+        g_string_append_c(out, ']');
+        break;
+    case NODE_MAPPING:
+        write_node_mapping(node, out);
+        break;
+    }
+}
+
 void json_write(const Json *value, GString *out)
 {
     switch (value->type) {
@@ -223,6 +257,9 @@ void json_write(const Json *value, GString *out)
         break;
     case JSON_RAW:
         g_string_append(out, value->text);
+        break;
+    case JSON_NODE:
+        write_node(value->node, out);
         break;
     case JSON_ARRAY:
         g_string_append_c(out, '[');

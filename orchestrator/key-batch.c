@@ -31,6 +31,7 @@ typedef struct {
     GAsyncQueue *full, *empty;
     guint batches; /* made so far */
     Batch *current;
+    Arena *scratch; /* of the current batch */
 } Keys;
 
 static void compute_strict(KeyHasher *hasher, const Batch *batch)
@@ -68,6 +69,8 @@ static void start_batch(Keys *keys)
         keys->current = g_async_queue_pop(keys->empty);
     }
     keys->current->count = 0;
+    arena_free(keys->scratch);
+    keys->scratch = arena_new();
     g_string_truncate(keys->current->tails, 0);
 }
 
@@ -91,7 +94,7 @@ static gboolean compute_weak(Keys *keys, Element *element, GError **error)
     *job = (Job){.element = element, .start = batch->tails->len};
     element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
     if (key_is_known_kind(element)) {
-        if (!key_write_tail(keys->session, element, batch->tails, &resolved, error)) {
+        if (!key_write_tail(keys->session, element, keys->scratch, batch->tails, &resolved, error)) {
             return FALSE;
         }
         job->length = batch->tails->len - job->start;
@@ -155,6 +158,7 @@ gboolean elements_compute_keys(Session *session, Element *const *elements, gsize
     g_async_queue_unref(keys.empty);
     key_hasher_free(keys.weak);
     key_hasher_free(keys.strict);
+    arena_free(keys.scratch);
     return ok;
 }
 

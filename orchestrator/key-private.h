@@ -13,8 +13,9 @@
 /* Links have none, nor have elements whose plugin is not known. */
 gboolean key_is_known_kind(const Element *element);
 const char *key_of(const Element *element, KeyStrength strength);
-/* Appends all members that come after "dependencies", without the closing brace.  *resolved becomes FALSE if a source has no ref; the text is good for nothing then. */
-gboolean key_write_tail(Session *session, Element *element, GString *out, gboolean *resolved, GError **error);
+/* Appends all members that come after "dependencies", without the closing brace; `scratch` is for what is needed meanwhile.  *resolved becomes FALSE if a source has no ref; the text is good for nothing then. */
+gboolean key_write_tail(Session *session, Element *element, Arena *scratch, GString *out, gboolean *resolved,
+                        GError **error);
 /* Appends ["project","element": the start of the element's entry in keys of others. */
 void key_write_name(const Element *element, GString *out);
 

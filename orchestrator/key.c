@@ -165,9 +165,9 @@ gboolean key_is_known_kind(const Element *element)
     return strcmp(element->kind_name, "link") != 0 && element->kind->unique_key != NULL;
 }
 
-gboolean key_write_tail(Session *session, Element *element, GString *out, gboolean *resolved, GError **error)
+gboolean key_write_tail(Session *session, Element *element, Arena *scratch, GString *out, gboolean *resolved,
+                        GError **error)
 {
-    Arena *arena = arena_new();
     const char *build_root =
         element->variables != NULL ? element_variable(element, "build-root") : element_data(element)->build_root;
     g_string_append(out, ",\"element-base-key\":{\"build-root\":");
@@ -177,8 +177,7 @@ gboolean key_write_tail(Session *session, Element *element, GString *out, gboole
         g_string_append(out, "null");
     }
     g_string_append(out, "},\"element-plugin-key\":");
-    json_write(element->kind->unique_key(element, arena), out);
-    arena_free(arena);
+    json_write(element->kind->unique_key(element, scratch), out);
     g_string_append(out, ",\"element-plugin-name\":");
     json_write_string(element->kind_name, out);
     g_string_append_printf(out, ",\"element-plugin-version\":%d", element->kind->artifact_version);
@@ -296,8 +295,11 @@ char *key_writer_text(KeyWriter *writer, Element *element, KeyStrength strength,
 {
     gboolean resolved = TRUE;
     g_string_truncate(writer->tail, 0);
-    if (!key_is_known_kind(element) || !key_write_tail(writer->session, element, writer->tail, &resolved, error) ||
-        !resolved) {
+    Arena *scratch = arena_new();
+    gboolean known = key_is_known_kind(element) &&
+                     key_write_tail(writer->session, element, scratch, writer->tail, &resolved, error) && resolved;
+    arena_free(scratch);
+    if (!known) {
         return NULL;
     }
     find_scope(writer, element);

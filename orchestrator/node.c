@@ -54,10 +54,13 @@ Node *node_value_at(const Node *mapping, gsize index)
     return mapping->entries[index].value;
 }
 
-/* ---- The index of large mappings: open addressing, slots hold position + 1 ---- */
+/* ---- The index of large mappings: open addressing, slots hold position + 1 ----
+ *
+ * Mappings that have the keys of another, and perhaps some more at their end, share its index; what it does not have is looked for at the end. */
 
 typedef struct {
     guint32 mask;
+    guint32 covered; /* entries from here on are not in it */
     guint32 slots[];
 } Index;
 
@@ -96,27 +99,34 @@ static void index_rebuild(Arena *arena, Node *mapping)
     for (guint32 i = 0; i < mapping->size; i++) {
         index_add(index, mapping->entries[i].key, i);
     }
+    index->covered = mapping->size;
 }
 
-static gint64 find_position(const Node *mapping, const char *key)
+/* Among the entries from `first` on. */
+static gint64 find_from(const Node *mapping, guint32 first, const char *key)
 {
-    const Index *index = index_of(mapping);
-    if (index != NULL) {
-        for (guint32 slot = g_str_hash(key) & index->mask; index->slots[slot] != 0; slot = (slot + 1) & index->mask) {
-            guint32 position = index->slots[slot] - 1;
-            if (strcmp(mapping->entries[position].key, key) == 0) {
-                return position;
-            }
-        }
-        return -1;
-    }
-    for (guint32 i = 0; i < mapping->size; i++) {
+    for (guint32 i = first; i < mapping->size; i++) {
         const char *candidate = mapping->entries[i].key;
         if (candidate == key || (candidate[0] == key[0] && strcmp(candidate, key) == 0)) {
             return i;
         }
     }
     return -1;
+}
+
+static gint64 find_position(const Node *mapping, const char *key)
+{
+    const Index *index = index_of(mapping);
+    if (index == NULL) {
+        return find_from(mapping, 0, key);
+    }
+    for (guint32 slot = g_str_hash(key) & index->mask; index->slots[slot] != 0; slot = (slot + 1) & index->mask) {
+        guint32 position = index->slots[slot] - 1;
+        if (position < mapping->size && strcmp(mapping->entries[position].key, key) == 0) {
+            return position;
+        }
+    }
+    return find_from(mapping, index->covered - 1, key); /* the last one may have been moved: see node_fill_like */
 }
 
 Node *node_find(const Node *mapping, const char *key)
@@ -290,6 +300,7 @@ void node_put(Arena *arena, Node *mapping, const char *key, Node *value)
     Index *index = index_of(mapping);
     if (index != NULL) {
         index_add(index, key, mapping->size - 1);
+        index->covered = mapping->size;
     }
 }
 
@@ -327,6 +338,23 @@ void node_fill_mapping(Arena *arena, Node *mapping, const NodeEntry *entries, gs
     }
     if (mapping->capacity_log2 >= INDEX_FROM_LOG2) {
         index_rebuild(arena, mapping);
+    }
+}
+
+void node_fill_like(Arena *arena, Node *mapping, const Node *model, const NodeEntry *entries, gsize count)
+{
+    const Index *index = index_of(model);
+    if (index == NULL || index->covered > model->size) {
+        node_fill_mapping(arena, mapping, entries, count);
+        return;
+    }
+    set_exact_capacity(mapping, count);
+    mapping->entries = new_entries(arena, count, TRUE);
+    /* Never written through this mapping: its next new key makes an index of its own. */
+    mapping->entries[-1] = model->entries[-1];
+    memcpy(mapping->entries, entries, count * sizeof *entries);
+    for (gsize i = 0; i < count; i++) {
+        inherit_flags(mapping, entries[i].value);
     }
 }
 

@@ -179,13 +179,25 @@ static gboolean search(ReachGraph *graph, guint start, guint goal)
 
 /* ---- Many pairs at once ---- */
 
-static int compare_pairs(const void *a, const void *b)
+/* By `to`, then `from`: two passes of counting, since numbers are small and pairs many. */
+static void sort_pairs(const ReachGraph *graph, Pair *pairs, gsize count)
 {
-    const Pair *x = a, *y = b;
-    if (x->to != y->to) {
-        return x->to < y->to ? -1 : 1;
+    g_autofree Pair *other = g_new(Pair, count);
+    g_autofree gsize *next = g_new(gsize, graph->count + 1);
+    for (int pass = 0; pass < 2; pass++) {
+        const Pair *in = pass == 0 ? pairs : other;
+        Pair *out = pass == 0 ? other : pairs;
+        memset(next, 0, (graph->count + 1) * sizeof *next);
+        for (gsize i = 0; i < count; i++) {
+            next[(pass == 0 ? in[i].from : in[i].to) + 1]++;
+        }
+        for (guint i = 0; i < graph->count; i++) {
+            next[i + 1] += next[i];
+        }
+        for (gsize i = 0; i < count; i++) {
+            out[next[pass == 0 ? in[i].from : in[i].to]++] = in[i];
+        }
     }
-    return (x->from > y->from) - (x->from < y->from);
 }
 
 static void collect_pairs(ReachGraph *graph)
@@ -207,49 +219,69 @@ static void collect_pairs(ReachGraph *graph)
     }
 }
 
-/* Sets of a block's elements, for every element from the block's first on.  Post-order: dependencies have smaller numbers. */
-static void fill_sets(const ReachGraph *graph, guint start, guint64 (*sets)[BLOCK_WORDS], guint8 *any)
+/* Sets of a block's elements, for the elements from the block's first to `end`.  Post-order: dependencies have smaller numbers. */
+static void fill_sets(const ReachGraph *graph, guint start, guint end, guint64 (*sets)[BLOCK_WORDS], guint8 *any)
 {
-    for (guint at = start; at < graph->count; at++) {
+    for (guint at = start; at < end; at++) {
         guint64 *set = sets[at - start];
-        any[at - start] = at < start + BLOCK;
-        memset(set, 0, sizeof sets[0]);
+        gboolean inside = at < start + BLOCK;
+        any[at - start] = 0;
         for (guint i = graph->first_edge[at]; i < graph->first_edge[at + 1]; i++) {
             guint below = graph->edges[i];
             if (below < start || !any[below - start]) {
                 continue;
             }
             const guint64 *other = sets[below - start];
+            if (!any[at - start]) {
+                memcpy(set, other, sizeof sets[0]);
+                any[at - start] = 1;
+                continue;
+            }
             for (guint word = 0; word < BLOCK_WORDS; word++) {
                 set[word] |= other[word];
             }
+        }
+        if (inside && !any[at - start]) {
+            memset(set, 0, sizeof sets[0]);
             any[at - start] = 1;
         }
-        if (at < start + BLOCK) {
+        if (inside) {
             set[(at - start) / 64] |= (guint64)1 << (at - start) % 64;
         }
     }
 }
 
+/* Answers the pairs of the block that the first of them is in; what they are asked about is at most as far up as the last `from`. */
+static guint answer_block(Pair *pairs, guint count, const ReachGraph *graph, guint64 (*sets)[BLOCK_WORDS], guint8 *any)
+{
+    guint start = pairs[0].to, end = start, in_block = 0;
+    for (; in_block < count && pairs[in_block].to - start < BLOCK; in_block++) {
+        end = MAX(end, pairs[in_block].from + 1);
+    }
+    fill_sets(graph, start, end, sets, any);
+    for (guint i = 0; i < in_block; i++) {
+        guint from = pairs[i].from - start, bit = pairs[i].to - start;
+        pairs[i].answer = any[from] && (sets[from][bit / 64] >> bit % 64 & 1) != 0;
+    }
+    return in_block;
+}
+
 static void answer_pairs(ReachGraph *graph)
 {
     Pair *pairs = (Pair *)(void *)graph->pairs->data;
-    qsort(pairs, graph->pairs->len, sizeof *pairs, compare_pairs);
+    guint count = graph->pairs->len;
+    sort_pairs(graph, pairs, count);
+    /* Only what is touched takes memory. */
     guint64(*sets)[BLOCK_WORDS] = g_malloc_n(graph->count, sizeof *sets);
     g_autofree guint8 *any = g_new(guint8, graph->count);
-    for (guint i = 0; i < graph->pairs->len;) {
-        guint start = pairs[i].to;
-        fill_sets(graph, start, sets, any);
-        for (; i < graph->pairs->len && pairs[i].to - start < BLOCK; i++) {
-            guint bit = pairs[i].to - start;
-            pairs[i].answer = (sets[pairs[i].from - start][bit / 64] >> bit % 64 & 1) != 0;
-        }
+    for (guint i = 0; i < count;) {
+        i += answer_block(pairs + i, count - i, graph, sets, any);
     }
     g_free(sets);
     graph->first = g_new(guint, graph->count + 1);
     for (guint to = 0, i = 0; to <= graph->count; to++) {
         graph->first[to] = i;
-        while (i < graph->pairs->len && pairs[i].to == to) {
+        while (i < count && pairs[i].to == to) {
             i++;
         }
     }

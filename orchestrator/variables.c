@@ -406,7 +406,13 @@ static const char *expand_text(VariableScope *scope, const char *text, const Pro
     g_autoptr(GString) out = g_string_sized_new(128);
     for (; at != NULL; at = next_reference(text, &length)) {
         g_string_append_len(out, text, at - text);
-        const char *name = arena_intern(arena, at + 2, length);
+        char few[64];
+        g_autofree char *many = length < sizeof few ? NULL : g_strndup(at + 2, length);
+        const char *name = many != NULL ? many : few;
+        if (many == NULL) {
+            memcpy(few, at + 2, length);
+            few[length] = '\0';
+        }
         gint id = scope_find(scope, name);
         if (id < 0) {
             undefined(scope, name, where, error);
@@ -474,7 +480,11 @@ static Node *mapping_of(const VariableScope *scope, Node *const *values)
         entries[count++] = (NodeEntry){base->variables[base->late].name, values[base->late]};
     }
     Node *result = node_new_mapping(base->arena, &base->node->where);
-    node_fill_mapping(base->arena, result, entries, count);
+    if (base->late == G_MAXUINT || base->late == base->count - 1) {
+        node_fill_like(base->arena, result, base->node, entries, count);
+    } else {
+        node_fill_mapping(base->arena, result, entries, count);
+    }
     return result;
 }
 
