@@ -282,8 +282,36 @@ static void write_line_start(GString *out, unsigned depth)
     g_string_append_printf(out, "\n%*s", (int)(2 * depth), "");
 }
 
+/* Members in the node's own order, as those of an object are. */
+static void write_node_indented(const Node *node, unsigned depth, GString *out)
+{
+    gboolean mapping = node_type(node) == NODE_MAPPING;
+    if (node_type(node) == NODE_SCALAR || node->size == 0) {
+        write_node(node, out);
+        return;
+    }
+    g_string_append_c(out, mapping ? '{' : '[');
+    for (guint32 i = 0; i < node->size; i++) {
+        if (i > 0) {
+            g_string_append_c(out, ',');
+        }
+        write_line_start(out, depth + 1);
+        if (mapping) {
+            json_write_string(node->entries[i].key, out);
+            g_string_append(out, ": ");
+        }
+        write_node_indented(mapping ? node->entries[i].value : node->items[i], depth + 1, out);
+    }
+    write_line_start(out, depth);
+    g_string_append_c(out, mapping ? '}' : ']');
+}
+
 static void write_indented(const Json *value, unsigned depth, GString *out)
 {
+    if (value->type == JSON_NODE) {
+        write_node_indented(value->node, depth, out);
+        return;
+    }
     gboolean object = value->type == JSON_OBJECT;
     if ((!object && value->type != JSON_ARRAY) || value->count == 0) {
         json_write(value, out);

@@ -173,7 +173,7 @@ check "remote: a ref that is a list" fails LOAD INVALID_DATA "bad.bst [line 5 co
 lines '- kind: remote' '  url: web:tool.sh' '  filename: a/b' | bad
 check "remote: a name with a folder" fails SOURCE filename-contains-directory "filename parameter cannot contain directories" show bad.bst
 lines '- kind: remote' '  url: none:tool.sh' "  ref: $ref" | bad
-check "remote: an alias that is none" fails SOURCE invalid-source-alias "The alias 'none' is not defined" source fetch bad.bst
+check "remote: an alias that is none" fails SOURCE invalid-source-alias "Invalid alias 'none' specified in URL" source fetch bad.bst
 
 # ---- tar and zip
 mkdir -p "$work/pkg/top-1.0/sub" "$work/pkg/top-1.0/empty"
