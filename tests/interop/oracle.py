@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 
-PACKAGES = ("BuildStream==2.8.1", "buildstream-plugins==2.5.0", "buildstream-plugins-community==2.3.1")
+# The last three are what the plugins import and do not ask for.
+PACKAGES = ("BuildStream==2.8.1", "buildstream-plugins==2.5.0", "buildstream-plugins-community==2.3.1",
+            "dulwich", "requests", "tomlkit")
 
 
 class Oracle:
@@ -15,7 +17,9 @@ class Oracle:
 
     def __init__(self, python, scratch):
         environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(scratch, "cache"), LC_ALL="C.UTF-8",
-                           XDG_CONFIG_HOME=os.path.join(scratch, "config"), HOME=os.path.join(scratch, "home"))
+                           XDG_CONFIG_HOME=os.path.join(scratch, "config"), HOME=os.path.join(scratch, "home"),
+                           # byte code beside a project's plugins would change the keys of local sources
+                           PYTHONDONTWRITEBYTECODE="1")
         os.makedirs(scratch, exist_ok=True)
         for name in ("XDG_CONFIG_HOME", "HOME"):
             os.makedirs(environment[name], exist_ok=True)
