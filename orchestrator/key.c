@@ -1,8 +1,8 @@
 /*
  * key.c - cache keys, bit by bit those of BuildStream 2.8.
  *
- * A key is the hash of one long line of JSON.  Most of it is the same for thousands of elements, so shared parts are turned into text once; and the weak and the strict key
- * differ in two places only, so the text is hashed from three pieces.
+ * A key is the hash of one long line of JSON.  Its tail, all but the dependencies, is written here; most of it is the same for thousands of elements, so shared parts are
+ * turned into text once.  key-hash.c hashes it behind the dependencies of many elements; the whole text is put together here only where one element's is wanted.
  */
 #include "cas.h"
 #include "key-private.h"

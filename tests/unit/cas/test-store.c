@@ -35,6 +35,29 @@ static void test_hasher(void)
     sluice_hasher_free(NULL);
 }
 
+static void test_hasher_copy(void)
+{
+    g_autoptr(SluiceHasher) from = sluice_hasher_new();
+    g_autoptr(SluiceHasher) to = sluice_hasher_new();
+    SluiceDigest copied, whole;
+    sluice_hasher_update(from, "hello", 5);
+    for (int round = 0; round < 2; round++) { /* what `to` had before is forgotten, and the first goes on unchanged */
+        sluice_hasher_update(to, "other", 5);
+        sluice_hasher_copy(to, from);
+        sluice_hasher_update(to, " world", 6);
+        sluice_hasher_finish(to, &copied);
+        sluice_digest_of("hello world", 11, &whole);
+        g_assert_true(sluice_digest_equal(&copied, &whole));
+        g_assert_cmpint(copied.size, ==, 11);
+    }
+    sluice_hasher_finish(from, &copied);
+    sluice_digest_of("hello", 5, &whole);
+    g_assert_true(sluice_digest_equal(&copied, &whole));
+    sluice_hasher_copy(to, from); /* of one that was reset */
+    sluice_hasher_finish(to, &copied);
+    g_assert_true(sluice_digest_equal(&copied, &sluice_digest_empty));
+}
+
 static void test_default_path(void)
 {
     g_setenv("SLUICE_CACHE", "/somewhere/else", TRUE);
@@ -184,6 +207,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cas/hash/digest", test_digest);
     g_test_add_func("/cas/hash/hasher", test_hasher);
+    g_test_add_func("/cas/hash/hasher-copy", test_hasher_copy);
     g_test_add_func("/cas/store/default-path", test_default_path);
     FIXTURE_TEST("/cas/store/open-again", test_open_again);
     FIXTURE_TEST("/cas/store/open-failures", test_open_failures);
