@@ -98,5 +98,13 @@ gboolean crates_fetch(Source *source, const SourceContext *context, GError **err
 {
     const Crates *crates = source->data;
     g_autofree Crate *copy = g_memdup2(crates->crates, crates->n_crates * sizeof *copy);
-    return crates_download(source, context, "fetch", copy, crates->n_crates, error);
+    if (!crates_download(source, context, "fetch", copy, crates->n_crates, error)) {
+        return FALSE;
+    }
+    for (gsize i = 0; i < crates->n_crates; i++) {
+        if (crates->crates[i].is_git && !crates_fetch_git(source, context, &crates->crates[i], error)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }

@@ -1,5 +1,5 @@
 /* crates-stage.c - crates in the directory where cargo looks for vendored ones. */
-#include "crates.h"
+#include "crates-private.h"
 #include "archive-contents.h"
 #include "download.h"
 #include "element.h"
@@ -58,11 +58,23 @@ static gboolean refuse_twins(SluiceTree *tree, const Crate *crate, const char *v
     return FALSE;
 }
 
+static gboolean stage_git_crate(Source *source, const SourceContext *context, const Crate *crate, SluiceTree *tree,
+                                const char *vendor, GError **error)
+{
+    g_autofree char *place = g_strdup_printf("%s/%s-%s", vendor, crate->name, crate->version);
+    g_autofree char *checksum = g_strdup_printf("%s/.cargo-checksum.json", place);
+    return crates_stage_git(source, context, crate, tree, place, error) &&
+           add_text(context, tree, checksum, "{\"files\": {}, \"package\": null}", error);
+}
+
 static gboolean stage_crate(Source *source, const SourceContext *context, const Crate *crate, gboolean twins,
                             SluiceTree *tree, const char *vendor, GError **error)
 {
     if (!twins && !refuse_twins(tree, crate, vendor, error)) {
         return FALSE;
+    }
+    if (crate->is_git) {
+        return stage_git_crate(source, context, crate, tree, vendor, error);
     }
     g_autoptr(ArchiveContents) contents = read_crate(source, context, crate, error);
     return contents != NULL && archive_add_to_tree(contents, "", tree, vendor, error) &&

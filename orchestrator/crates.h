@@ -40,9 +40,9 @@ gboolean crates_are_pinned(const Source *source);
 
 /* Reads the lock file of the earlier sources; a ref for crates_load_ref. */
 Node *crates_track(Source *source, const SourceContext *context, gboolean git, GError **error);
-/* Those of the registry. */
+/* From the registry and from git. */
 gboolean crates_fetch(Source *source, const SourceContext *context, GError **error);
-/* Unpacks them; `twins`: one may be there already, from elsewhere. */
+/* Puts them into the vendor directory; `twins`: one may be there already, from elsewhere. */
 gboolean crates_stage(Source *source, const SourceContext *context, gboolean twins, SluiceTree *tree,
                       const char *directory, GError **error);
 /* Adds .cargo/`name`. */

@@ -198,13 +198,34 @@ static gboolean add_translations(const Source *source, const char *alias, const 
     return urls->len > 0 || no_place(source, alias, use, error);
 }
 
+/* Without an alias, unless the project has one that is named like the URL's scheme: that one counts, but has no mirrors. */
+static gboolean add_plain(const Source *source, const char *url, GPtrArray *urls, GError **error)
+{
+    const char *colon = strchr(url, ':');
+    g_autofree char *word = colon != NULL ? g_strndup(url, (gsize)(colon - url)) : NULL;
+    const Project *owner = NULL;
+    const char *name = NULL;
+    if (word == NULL || node_find(config_of(source->element->project, in_first_pass(source))->aliases, word) == NULL) {
+        g_ptr_array_add(urls, g_strdup(url));
+        return TRUE;
+    }
+    const Node *base = find_alias(source, word, url, &owner, &name, error);
+    if (base == NULL) {
+        return FALSE;
+    }
+    g_ptr_array_add(urls, g_strconcat(node_text(base), colon + 1, NULL));
+    return TRUE;
+}
+
 char **source_translate_url_for(const Source *source, const char *url, SourceUrlUse use, GError **error)
 {
     g_autoptr(GPtrArray) urls = g_ptr_array_new_with_free_func(g_free);
     const char *rest = NULL;
     g_autofree char *alias = split_alias(url, &rest);
     if (alias == NULL) {
-        g_ptr_array_add(urls, g_strdup(url));
+        if (!add_plain(source, url, urls, error)) {
+            return NULL;
+        }
     } else if (!add_translations(source, alias, rest, url, use, urls, error)) {
         return NULL;
     }

@@ -120,6 +120,57 @@ lines '- kind: cargo' | bad
 check "crates: cannot be first" not works show bad.bst
 rm "$work/project/files/broken.lock"
 
+# ---- crates of git
+export GIT_AUTHOR_NAME=T GIT_AUTHOR_EMAIL=t@example.com GIT_COMMITTER_NAME=T GIT_COMMITTER_EMAIL=t@example.com
+git_crate() { # COMMIT [NAME]: a source of that crate
+	lines '- kind: local' '  path: files' '- kind: cargo2' '  git-mirrors:' "    https://git.example: 'ftp:'" '  ref:' '  - kind: git' \
+		"    name: ${2-gamma}" '    version: 0.1.0' '    repo: https://git.example/gamma' "    commit: $1" '    query:' '      branch: main'
+}
+commit_gamma() {
+	git -C "$work/served/gamma" add -A && git -C "$work/served/gamma" commit -qm gamma && git -C "$work/served/gamma" rev-parse HEAD
+}
+git init -q "$work/served/gamma"
+mkdir "$work/served/gamma/src"
+printf '[package]\nname = "gamma"\nversion = "0.1.0"\n' >"$work/served/gamma/Cargo.toml"
+echo '// gamma' >"$work/served/gamma/src/lib.rs"
+gamma=$(commit_gamma)
+printf '[workspace]\nmembers = ["a"]\n' >>"$work/served/gamma/Cargo.toml"
+workspace=$(commit_gamma)
+# An alias named like a scheme is an alias all the same.
+project "aliases:
+  ftp: file://$work/served"
+git_crate "$gamma" | element gamma
+check "git crate: sources" sources gamma
+check "git crate: what" listing_is "$work/out" <<'END'
+d .cargo
+f .cargo/config.toml
+d .vendored-crates
+d .vendored-crates/gamma-0.1.0
+f .vendored-crates/gamma-0.1.0/.cargo-checksum.json
+f .vendored-crates/gamma-0.1.0/Cargo.toml
+d .vendored-crates/gamma-0.1.0/src
+f .vendored-crates/gamma-0.1.0/src/lib.rs
+f Cargo.lock
+END
+check "git crate: checksum" file_is "$work/out/.vendored-crates/gamma-0.1.0/.cargo-checksum.json" '{"files": {}, "package": null}'
+git_crate "$gamma" other | bad
+check "git crate: of another name" fails SOURCE "" "Crate other 0.1.0 of https://git.example/gamma at commit '$gamma': not found in root manifest" source fetch bad.bst
+git_crate "$workspace" | bad
+check "git crate: of a workspace" fails SOURCE "" "crates of a Cargo workspace cannot be staged yet" source fetch bad.bst
+git_crate nonsense | bad
+check "git crate: no commit" fails SOURCE "" "at commit 'nonsense': this is not 40 lower-case hexadecimal digits" source fetch bad.bst
+git_crate "${gamma:0:39}x" | bad
+check "git crate: not quite a commit" fails SOURCE "" "this is not 40 lower-case hexadecimal digits" source fetch bad.bst
+git_crate "${other:0:40}" | bad
+check "git crate: a commit that is not there" fails SOURCE "" "" source fetch bad.bst
+project "aliases:
+  web: $url/
+  dead: $url/absent/
+mirrors:
+- name: near
+  aliases:
+    dead: [\"$url/\"]"
+
 # ---- cpan
 lines '- kind: cpan' "  index: 'web:'" '  name: Some::Thing' '- kind: cpan' '  directory: z' "  index: 'web:'" '  name: Zipped' | element cpan
 check "cpan: track" works source track cpan.bst
