@@ -1,7 +1,7 @@
 /*
  * app.h - what one invocation of the program works with: options, user configuration, log, store, session.
  *
- * Passed to every command; made and freed by app_main.  The main process has no threads, as it forks.
+ * Passed to every command; made and freed by app_main.  The main process has no threads when it forks.
  */
 #pragma once
 
