@@ -2,6 +2,7 @@
 #include "app.h"
 #include "complete.h"
 #include "junction-stage.h"
+#include "targets.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -169,10 +170,30 @@ gboolean app_load_project(App *app, GError **error)
     return app->session != NULL;
 }
 
+/* Loads what words name; no words: the default targets.  Globs that match nothing give no elements. */
+static GPtrArray *load_words(App *app, const char *const *words, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (!targets_check(words, error))
+        return NULL;
+    if (!app_load_project(app, &problem)) {
+        if (g_strcmp0(error_get_reason(problem), "MISSING_PROJECT_CONF") == 0)
+            targets_set_no_project(words, problem->message, error);
+        else
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return NULL;
+    }
+    g_auto(GStrv) names = targets_expand(app->session, words, &app->sink, error);
+    if (!names)
+        return NULL;
+    return *words && !*names ? g_ptr_array_new()
+                             : session_load_elements(app->session, (const char *const *)names, error);
+}
+
 GPtrArray *app_load(App *app, const char *const *names, GError **error)
 {
     Activity activity = app_begin(app, NULL, "Loading elements");
-    GPtrArray *targets = app_load_project(app, error) ? session_load_elements(app->session, names, error) : NULL;
+    GPtrArray *targets = load_words(app, names, error);
     app_finish(&activity, targets != NULL);
     return targets;
 }
@@ -182,7 +203,7 @@ static GPtrArray *apply_except(App *app, GPtrArray *elements, GPtrArray *targets
     const char *const *names = arguments_list(app->arguments, "except");
     if (!*names)
         return g_ptr_array_ref(elements);
-    g_autoptr(GPtrArray) excepted = session_load_elements(app->session, names, error);
+    g_autoptr(GPtrArray) excepted = load_words(app, names, error);
     return excepted ? pipeline_except(elements, targets, excepted) : NULL;
 }
 

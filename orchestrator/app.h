@@ -52,7 +52,7 @@ JobBudget *app_make_job_budget(App *app);
 gboolean app_load_project(App *app, GError **error);
 /* A session of another project, or with other options (pairs, NULL-terminated; they must stay), beside app->session. */
 Session *app_load_session(App *app, const char *directory, const char *const *project_options, GError **error);
-/* Loads elements and what they depend on, as an activity in the log.  `names` may be empty: the project's default targets. */
+/* Loads elements and what they depend on, as an activity in the log.  `names` may have globs, and may be empty: the project's default targets. */
 GPtrArray *app_load(App *app, const char *const *names, GError **error);
 /* As app_load, then --except and --deps of the command line (`deps` is the default). Elements in staging order; `targets` may be NULL. */
 GPtrArray *app_load_selection(App *app, const char *deps, GPtrArray **targets, GError **error);

@@ -75,6 +75,10 @@ typedef struct {
 gboolean dependencies_parse(Arena *arena, const Node *node, GArray *specs, GError **error);
 void dependency_merge(Arena *arena, Dependency *into, const Dependency *other);
 
+/* ---- element.c ---- */
+/* Names of all elements below the element path, of a directory first its files, then its directories, by name.  Free with g_ptr_array_unref. */
+GPtrArray *project_list_elements(const Project *project);
+
 /* ---- element-defaults.c ---- */
 KindDefaults *kind_defaults_get(Project *project, ProjectConfig *config, const char *kind, const Provenance *where,
                                 GError **error);

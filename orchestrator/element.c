@@ -44,7 +44,7 @@ static void list_directory(const Project *project, const char *below, GPtrArray 
     }
 }
 
-static GPtrArray *all_elements(const Project *project)
+GPtrArray *project_list_elements(const Project *project)
 {
     GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) directories = g_ptr_array_new();
@@ -61,7 +61,7 @@ static GPtrArray *default_names(const Session *session)
     const Project *project = session->toplevel;
     GPtrArray *names = NULL;
     if (session->workspace_element == NULL && (project->default_targets == NULL || *project->default_targets == NULL)) {
-        return all_elements(project);
+        return project_list_elements(project);
     }
     names = g_ptr_array_new_with_free_func(g_free);
     if (session->workspace_element != NULL) {

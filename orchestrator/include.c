@@ -251,7 +251,13 @@ static Node *load_include(const Includer *includer, const Node *list, const Node
 static Node *compose_under(Arena *arena, Node *node, Node *included, GError **error)
 {
     Node *composed = node_compose(arena, included, node, error);
-    if (composed == NULL || node->size == 0 || composed == node) {
+    if (composed == NULL || composed == node) {
+        return composed;
+    }
+    if (node->size == 0) {
+        /* Errors about the whole are at the place that includes. */
+        composed = node_copy_shallow(arena, composed);
+        composed->where = node->where;
         return composed;
     }
     Node *result = node_new_mapping(arena, &composed->where);

@@ -6,6 +6,7 @@
 #include "include.h"
 #include "kind-junction.h"
 #include "node-private.h"
+#include "remote-config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -217,7 +218,27 @@ static gboolean load_first_pass(Project *project, GError **error)
 static gboolean load_shell(Project *project, const Node *conf, GError **error)
 {
     static const char *const keys[] = {"command", "environment", "host-files", NULL};
-    return node_get_mapping(conf, "shell", &project->shell, error) && node_check_keys(project->shell, keys, error);
+    static const char *const file_keys[] = {"path", "host_path", "optional", NULL};
+    const char *const *command = NULL;
+    Node *environment = NULL, *files = NULL;
+    if (!node_get_mapping(conf, "shell", &project->shell, error) || !node_check_keys(project->shell, keys, error) ||
+        !node_get_strings(project->shell, "command", project->session->arena, &command, error) ||
+        !node_get_mapping(project->shell, "environment", &environment, error) ||
+        !node_get_sequence(project->shell, "host-files", &files, error)) {
+        return FALSE;
+    }
+    for (gsize i = 0; i < node_size(files); i++) {
+        const Node *file = node_at(files, i);
+        const char *path = NULL, *host_path = NULL;
+        gboolean optional = FALSE;
+        if (node_type(file) == NODE_MAPPING &&
+            (!node_check_keys(file, file_keys, error) || !node_need_string(file, "path", &path, error) ||
+             !node_get_string(file, "host_path", &host_path, error) ||
+             !node_get_bool(file, "optional", &optional, error))) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 static gboolean load_second_pass(Project *project, GError **error)
@@ -235,7 +256,8 @@ static gboolean load_second_pass(Project *project, GError **error)
         !node_get_strings(conf, "environment-nocache", arena, &project->environment_nocache, error) ||
         !node_get_mapping(conf, "sandbox", &project->sandbox, error) ||
         !node_get_mapping(conf, "split-rules", &project->splits, error) ||
-        !node_get_bool(conf, "fail-on-overlap", &fail_on_overlap, error) || !load_shell(project, conf, error)) {
+        !node_get_bool(conf, "fail-on-overlap", &fail_on_overlap, error) || !load_shell(project, conf, error) ||
+        !project_caches_check(conf, error)) {
         return FALSE;
     }
     if (node_find(conf, "fail-on-overlap") != NULL) {

@@ -389,25 +389,29 @@ UserConfig *user_config_parse(const char *name, const char *text, gsize length, 
     return NULL;
 }
 
-static char *default_path(const char *program, gboolean *foreign)
+static char *default_path(const char *program)
 {
     static const char *const names[] = {"sluice.conf", "buildstream2.conf", "buildstream.conf"};
     guint count = strcmp(program, "bst") == 0 ? G_N_ELEMENTS(names) : 1;
     for (guint i = 0; i < count; i++) {
         char *path = g_build_filename(g_get_user_config_dir(), names[i], NULL);
-        *foreign = i > 0;
         if (g_file_test(path, G_FILE_TEST_EXISTS))
             return path;
         g_free(path);
     }
-    *foreign = FALSE;
     return NULL;
+}
+
+/* Its cache directory is BuildStream's, which keeps files of its own there. */
+static gboolean is_foreign(const char *path)
+{
+    g_autofree char *name = g_path_get_basename(path);
+    return g_str_has_prefix(name, "buildstream");
 }
 
 UserConfig *user_config_load(const char *program, const char *path, GError **error)
 {
-    gboolean foreign = FALSE;
-    g_autofree char *place = path ? g_canonicalize_filename(path, NULL) : default_path(program, &foreign);
+    g_autofree char *place = path ? g_canonicalize_filename(path, NULL) : default_path(program);
     if (!place) {
         UserConfig *config = config_new();
         config->root = node_new_mapping(config->arena, NULL);
@@ -429,8 +433,8 @@ UserConfig *user_config_load(const char *program, const char *path, GError **err
     }
     UserConfig *config = user_config_parse(path ? path : place, text, length, error);
     if (config) {
+        config->foreign = is_foreign(place);
         config->path = g_steal_pointer(&place);
-        config->foreign = foreign;
     }
     return config;
 }

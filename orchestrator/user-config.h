@@ -14,7 +14,7 @@ typedef struct {
     char *path;                                         /* of the file that was read, or NULL */
     Node *root;                                         /* its content; an empty mapping without a file */
     char *cachedir, *logdir, *sourcedir, *workspacedir; /* expanded; NULL: not set */
-    gboolean foreign;                                   /* a buildstream.conf */
+    gboolean foreign;                                   /* a buildstream.conf, also when it was named */
     gboolean has_quota;
     guint64 quota;       /* bytes; 0: no limit */
     guint quota_percent; /* of the disk; 0: `quota` counts */

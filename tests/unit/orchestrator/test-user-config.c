@@ -1,6 +1,7 @@
 /* test-user-config.c - the user's configuration: values, sizes, and what is refused with its place */
 #include "user-config.h"
 #include <string.h>
+#include <unistd.h>
 
 static UserConfig *parse(const char *text, GError **error)
 {
@@ -73,6 +74,24 @@ static void test_refused(void)
     g_assert_cmpstr(error_get_reason(error), ==, "MISSING_FILE");
 }
 
+/* The directory of a cache that BuildStream uses as well is told by the file's name, whoever names the file. */
+static void test_foreign(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *directory = g_dir_make_tmp("sluice-config-XXXXXX", &error);
+    g_assert_no_error(error);
+    static const char *const names[] = {"buildstream.conf", "sluice.conf"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(directory, names[i], NULL);
+        g_assert_true(g_file_set_contents(path, "cachedir: /somewhere\n", -1, &error));
+        g_autoptr(UserConfig) config = user_config_load("sluice", path, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(config->foreign, ==, i == 0);
+        g_assert_cmpint(unlink(path), ==, 0);
+    }
+    g_assert_cmpint(rmdir(directory), ==, 0);
+}
+
 static void test_sizes(void)
 {
     static const struct {
@@ -115,6 +134,7 @@ int main(int argc, char **argv)
     g_test_add_func("/user-config/defaults", test_defaults);
     g_test_add_func("/user-config/values", test_values);
     g_test_add_func("/user-config/refused", test_refused);
+    g_test_add_func("/user-config/foreign", test_foreign);
     g_test_add_func("/user-config/sizes", test_sizes);
     return g_test_run();
 }
