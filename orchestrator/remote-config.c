@@ -36,7 +36,7 @@ static gboolean check_auth(const Node *remote, GError **error)
 static gboolean check_remote(const Node *remote, GError **error)
 {
     static const char *const keys[] = {"url", "instance-name", "auth", "connection-config", "type", "push", NULL};
-    static const char *const types[] = {"index", "storage", "all", "endpoint", NULL};
+    static const char *const types[] = {"index", "storage", "endpoint", "all", NULL};
     const char *url = NULL, *instance = NULL;
     gboolean push = FALSE;
     guint type = 0;
@@ -57,7 +57,7 @@ static gboolean check_list(const Node *mapping, const char *key, GError **error)
     for (gsize i = 0; i < node_size(list); i++) {
         const Node *remote = node_at(list, i);
         if (node_type(remote) != NODE_MAPPING)
-            return refuse(remote, "List item is not of the expected type 'dict'", error);
+            return refuse(remote, "Value is not one of the following: dict.", error);
         if (!check_remote(remote, error))
             return FALSE;
     }
