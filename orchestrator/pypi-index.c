@@ -1,21 +1,21 @@
 /* pypi-index.c - see pypi-index.h */
 #include "pypi-index.h"
 #include "cas.h"
-#include "pypi-version.h"
+#include "python-version.h"
 
 #include <cjson/cJSON.h>
 #include <fnmatch.h>
 #include <string.h>
 
 /* The version in "NAME-VERSION.tar.gz"; NULL: not the name of a source archive. */
-static PypiVersion *version_of(const char *filename)
+static PythonVersion *version_of(const char *filename)
 {
     static const char *const suffixes[] = {".tar.gz", ".zip"};
     for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
         if (g_str_has_suffix(filename, suffixes[i])) {
             gsize length = strlen(filename) - strlen(suffixes[i]);
             const char *dash = g_strrstr_len(filename, (gssize)length, "-");
-            return dash != NULL ? pypi_version_parse(dash + 1, length - (gsize)(dash + 1 - filename)) : NULL;
+            return dash != NULL ? python_version_parse(dash + 1, length - (gsize)(dash + 1 - filename)) : NULL;
         }
     }
     return NULL;
@@ -26,10 +26,10 @@ static gboolean matches(const char *glob, const char *text)
     return fnmatch(glob, text, FNM_NOESCAPE) == 0;
 }
 
-static gboolean is_wanted(const PypiFilter *filter, const PypiVersion *version)
+static gboolean is_wanted(const PypiFilter *filter, const PythonVersion *version)
 {
-    const char *text = pypi_version_text(version);
-    if (!filter->prereleases && pypi_version_is_prerelease(version)) {
+    const char *text = python_version_text(version);
+    if (!filter->prereleases && python_version_is_prerelease(version)) {
         return FALSE;
     }
     for (gsize i = 0; filter->include[i] != NULL; i++) {
@@ -55,15 +55,15 @@ static gboolean is_yanked(const cJSON *file)
 /* Of equal versions the last. */
 static const cJSON *newest(const cJSON *files, const PypiFilter *filter)
 {
-    g_autoptr(PypiVersion) best = NULL;
+    g_autoptr(PythonVersion) best = NULL;
     const cJSON *file, *found = NULL;
     cJSON_ArrayForEach(file, files)
     {
         const char *filename = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(file, "filename"));
-        g_autoptr(PypiVersion) version = filename != NULL && !is_yanked(file) ? version_of(filename) : NULL;
+        g_autoptr(PythonVersion) version = filename != NULL && !is_yanked(file) ? version_of(filename) : NULL;
         if (version != NULL && is_wanted(filter, version) &&
-            (best == NULL || pypi_version_compare(version, best) >= 0)) {
-            g_clear_pointer(&best, pypi_version_free);
+            (best == NULL || python_version_compare(version, best) >= 0)) {
+            g_clear_pointer(&best, python_version_free);
             best = g_steal_pointer(&version);
             found = file;
         }

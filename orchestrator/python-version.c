@@ -1,245 +1,258 @@
-/*
- * python-version.c - see python-version.h.
- *
- * [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local]: compared part by part; what is missing sorts as PEP 440 says.
- */
-#include "python-version.h"
+/* python-version.c - see python-version.h. */
+#include "python-version-private.h"
 
 #include <string.h>
 
-#define MAX_SEGMENTS 16
-#define MAX_NUMBER   G_GUINT64_CONSTANT(1000000000000000)
+/* ---- Reading --------------------------------------------------------------------------------------------------------------------- */
 
-/* Of parts that are missing: before all numbers, and behind them. */
-#define NONE_LOW  (-1)
-#define NONE_HIGH G_MAXINT64
-
-typedef struct {
-    gint64 epoch, release[MAX_SEGMENTS];
-    guint segments;
-    gint64 pre_kind, pre, post, dev; /* pre_kind: 0 a, 1 b, 2 rc */
-    gboolean has_pre, has_post, has_dev;
-    const char *local; /* behind the +, or NULL */
-} Version;
-
-/* ---- Parsing ---- */
-
-static gboolean take_number(const char **at, gint64 *out)
+static char *number_new(const char *digits, gsize length)
 {
-    if (!g_ascii_isdigit(**at)) {
-        return FALSE;
+    while (length > 1 && *digits == '0') {
+        digits++;
+        length--;
     }
-    guint64 number = g_ascii_strtoull(*at, (char **)at, 10);
-    *out = (gint64)MIN(number, MAX_NUMBER);
-    return TRUE;
+    return length > 0 ? g_strndup(digits, length) : g_strdup("0");
 }
 
-/* One of `words`, whatever separates it, with an optional number behind it (0 without). */
-static gboolean take_word(const char **at, const char *const *words, guint *which, gint64 *number)
+static gsize count_digits(const char *at)
 {
-    const char *start = *at + (**at != '\0' && strchr(".-_", **at) != NULL);
-    for (guint i = 0; words[i] != NULL; i++) {
-        gsize length = strlen(words[i]);
-        if (g_ascii_strncasecmp(start, words[i], length) != 0) {
+    return strspn(at, "0123456789");
+}
+
+static char *take_number(const char **at)
+{
+    gsize length = count_digits(*at);
+    char *number = number_new(*at, length);
+    *at += length;
+    return number;
+}
+
+static const char *after_separator(const char *at)
+{
+    return *at != '\0' && strchr("-_.", *at) != NULL ? at + 1 : at;
+}
+
+/* One of `words`, with separators around and a number after it, which may be missing. */
+static char *take_tagged(const char **at, const char *const *words, gsize count, gsize *which)
+{
+    const char *start = after_separator(*at);
+    for (gsize i = 0; i < count; i++) {
+        if (!g_str_has_prefix(start, words[i])) {
             continue;
         }
-        const char *next = start + length;
-        const char *digits = next + (*next != '\0' && strchr(".-_", *next) != NULL);
-        *number = 0;
-        *at = take_number(&digits, number) ? digits : next;
         *which = i;
-        return TRUE;
+        *at = after_separator(start + strlen(words[i]));
+        return take_number(at);
     }
-    return FALSE;
+    return NULL;
 }
 
-static gboolean take_release(const char **at, Version *out)
+static void take_pre(PythonVersion *version, const char **at)
 {
-    const char *next = *at;
-    if (!take_number(&next, &out->release[0])) {
-        return FALSE;
+    static const char *const words[] = {"alpha", "a", "beta", "b", "preview", "pre", "c", "rc"};
+    static const char *const stages[] = {"a", "a", "b", "b", "rc", "rc", "rc", "rc"};
+    gsize which;
+    version->pre = take_tagged(at, words, G_N_ELEMENTS(words), &which);
+    if (version->pre != NULL) {
+        version->stage = stages[which];
     }
-    if (*next == '!') {
-        out->epoch = out->release[0];
-        next++;
-        if (!take_number(&next, &out->release[0])) {
-            return FALSE;
-        }
-    }
-    out->segments = 1;
-    while (*next == '.' && g_ascii_isdigit(next[1])) {
-        next++;
-        if (out->segments == MAX_SEGMENTS || !take_number(&next, &out->release[out->segments++])) {
-            return FALSE;
-        }
-    }
-    *at = next;
-    return TRUE;
 }
 
-static void take_suffixes(const char **at, Version *out)
+static void take_post(PythonVersion *version, const char **at)
 {
-    static const char *const pre[] = {"alpha", "beta", "preview", "pre", "rc", "a", "b", "c", NULL};
-    static const gint64 pre_kinds[] = {0, 1, 2, 2, 2, 0, 1, 2};
-    static const char *const post[] = {"post", "rev", "r", NULL};
-    static const char *const dev[] = {"dev", NULL};
-    guint which = 0;
-    out->has_pre = take_word(at, pre, &which, &out->pre);
-    out->pre_kind = pre_kinds[which];
-    out->has_post = take_word(at, post, &which, &out->post);
-    if (!out->has_post && **at == '-' && g_ascii_isdigit((*at)[1])) {
+    static const char *const words[] = {"post", "rev", "r"};
+    gsize which;
+    if (**at == '-' && count_digits(*at + 1) > 0) {
         (*at)++;
-        out->has_post = take_number(at, &out->post);
+        version->post = take_number(at);
+    } else {
+        version->post = take_tagged(at, words, G_N_ELEMENTS(words), &which);
     }
-    out->has_dev = take_word(at, dev, &which, &out->dev);
 }
 
-/* `end`: where the version ended. */
-static gboolean parse(const char *text, Version *out, const char **end)
+static gboolean take_local(PythonVersion *version, const char **at)
 {
-    const char *at = text + (*text == 'v' || *text == 'V');
-    *out = (Version){0};
-    if (!take_release(&at, out)) {
+    if (**at != '+') {
+        return TRUE;
+    }
+    g_auto(GStrv) parts = g_strsplit_set(*at + 1, "-_.", -1);
+    if (parts[0] == NULL) {
         return FALSE;
     }
-    take_suffixes(&at, out);
-    if (*at == '+') {
-        out->local = at + 1;
-        at += strlen(at);
+    for (char **part = parts; *part != NULL; part++) {
+        gsize digits = count_digits(*part), length = strlen(*part);
+        if (length == 0 || strspn(*part, "abcdefghijklmnopqrstuvwxyz0123456789") != length) {
+            return FALSE;
+        }
+        if (digits == length) {
+            char *number = number_new(*part, length);
+            g_free(*part);
+            *part = number;
+        }
     }
-    *end = at;
+    *at += strlen(*at);
+    version->local = g_steal_pointer(&parts);
     return TRUE;
 }
 
-/* ---- Comparing ---- */
-
-static int compare_numbers(gint64 a, gint64 b)
+static gboolean take_release(PythonVersion *version, const char **at)
 {
-    return a < b ? -1 : a > b;
+    *at += **at == 'v';
+    gsize length = count_digits(*at);
+    if (length > 0 && (*at)[length] == '!') {
+        version->epoch = take_number(at);
+        (*at)++;
+    }
+    if (count_digits(*at) == 0) {
+        return FALSE;
+    }
+    g_ptr_array_add(version->release, take_number(at));
+    while (**at == '.' && count_digits(*at + 1) > 0) {
+        (*at)++;
+        g_ptr_array_add(version->release, take_number(at));
+    }
+    return TRUE;
 }
 
-static int compare_release(const Version *a, const Version *b, guint segments)
+static char *normal_text(const PythonVersion *version)
 {
-    int order = compare_numbers(a->epoch, b->epoch);
-    for (guint i = 0; order == 0 && i < segments; i++) {
-        order = compare_numbers(a->release[i], b->release[i]);
+    GString *out = g_string_new(NULL);
+    if (version->epoch != NULL && strcmp(version->epoch, "0") != 0) {
+        g_string_append_printf(out, "%s!", version->epoch);
+    }
+    for (guint i = 0; i < version->release->len; i++) {
+        g_string_append_printf(out, "%s%s", i > 0 ? "." : "", (const char *)version->release->pdata[i]);
+    }
+    if (version->pre != NULL) {
+        g_string_append_printf(out, "%s%s", version->stage, version->pre);
+    }
+    if (version->post != NULL) {
+        g_string_append_printf(out, ".post%s", version->post);
+    }
+    if (version->dev != NULL) {
+        g_string_append_printf(out, ".dev%s", version->dev);
+    }
+    for (char **part = version->local; part != NULL && *part != NULL; part++) {
+        g_string_append_printf(out, "%c%s", part == version->local ? '+' : '.', *part);
+    }
+    return g_string_free(out, FALSE);
+}
+
+PythonVersion *python_version_parse(const char *text, gsize length)
+{
+    static const char *const dev[] = {"dev"};
+    g_autofree char *lower = g_ascii_strdown(text, (gssize)length);
+    const char *at = g_strstrip(lower);
+    gsize which;
+    g_autoptr(PythonVersion) version = g_new0(PythonVersion, 1);
+    version->release = g_ptr_array_new_with_free_func(g_free);
+    if (memchr(text, '\0', length) != NULL || !take_release(version, &at)) {
+        return NULL;
+    }
+    take_pre(version, &at);
+    take_post(version, &at);
+    version->dev = take_tagged(&at, dev, 1, &which);
+    if (!take_local(version, &at) || *at != '\0') {
+        return NULL;
+    }
+    version->text = normal_text(version);
+    return g_steal_pointer(&version);
+}
+
+void python_version_free(PythonVersion *version)
+{
+    if (version != NULL) {
+        g_free(version->epoch);
+        g_free(version->pre);
+        g_free(version->post);
+        g_free(version->dev);
+        g_ptr_array_unref(version->release);
+        g_strfreev(version->local);
+        g_free(version->text);
+        g_free(version);
+    }
+}
+
+/* ---- Order ----------------------------------------------------------------------------------------------------------------------- */
+
+static int compare_numbers(const char *a, const char *b)
+{
+    gsize one = strlen(a), other = strlen(b);
+    return one != other ? (one < other ? -1 : 1) : strcmp(a, b);
+}
+
+int python_version_compare_release(const PythonVersion *a, const PythonVersion *b, guint parts)
+{
+    const GPtrArray *one = a->release, *other = b->release;
+    int order = compare_numbers(a->epoch != NULL ? a->epoch : "0", b->epoch != NULL ? b->epoch : "0");
+    for (guint i = 0; order == 0 && i < MIN(parts, MAX(one->len, other->len)); i++) {
+        order = compare_numbers(i < one->len ? one->pdata[i] : "0", i < other->len ? other->pdata[i] : "0");
     }
     return order;
 }
 
-/* Before the public part of a version was that of a lone .dev release; without any suffix it comes last. */
-static gint64 pre_rank(const Version *version)
+/* Where a version stands among those of its release: a development version of the release itself first, then its stages, then it. */
+static int rank(const PythonVersion *version)
 {
-    if (version->has_pre) {
-        return version->pre_kind;
+    if (version->pre != NULL) {
+        return version->stage[0];
     }
-    return !version->has_post && version->has_dev ? NONE_LOW : NONE_HIGH;
+    return version->post == NULL && version->dev != NULL ? 0 : 'z';
 }
 
-static int compare_public(const Version *a, const Version *b)
+/* `absent`: what having no number means against any. */
+static int compare_optional(const char *a, const char *b, int absent)
 {
-    const gint64 parts[][2] = {
-        {pre_rank(a), pre_rank(b)},
-        {a->has_pre ? a->pre : 0, b->has_pre ? b->pre : 0},
-        {a->has_post ? a->post : NONE_LOW, b->has_post ? b->post : NONE_LOW},
-        {a->has_dev ? a->dev : NONE_HIGH, b->has_dev ? b->dev : NONE_HIGH},
-    };
-    int order = compare_release(a, b, MAX_SEGMENTS);
-    for (gsize i = 0; order == 0 && i < G_N_ELEMENTS(parts); i++) {
-        order = compare_numbers(parts[i][0], parts[i][1]);
+    if (a == NULL || b == NULL) {
+        return (a == NULL) == (b == NULL) ? 0 : a == NULL ? absent : -absent;
     }
-    return order;
+    return compare_numbers(a, b);
 }
 
-/* ---- Specifiers ---- */
-
-static const char *const relations[] = {"===", "==", "!=", "<=", ">=", "~=", "<", ">", NULL};
-
-static gboolean equals(const Version *version, const Version *wanted, gboolean prefix)
+int python_version_compare_local(const PythonVersion *one, const PythonVersion *other)
 {
-    if (prefix) {
-        return compare_release(version, wanted, wanted->segments) == 0;
+    char **a = one->local, **b = other->local;
+    if (a == NULL || b == NULL) {
+        return (a != NULL) - (b != NULL);
     }
-    return compare_public(version, wanted) == 0 &&
-           (wanted->local == NULL ||
-            (version->local != NULL && g_ascii_strcasecmp(version->local, wanted->local) == 0));
+    for (; *a != NULL && *b != NULL; a++, b++) {
+        gboolean number = g_ascii_isdigit(**a) && (*a)[count_digits(*a)] == '\0';
+        gboolean other = g_ascii_isdigit(**b) && (*b)[count_digits(*b)] == '\0';
+        int order = number != other ? (number ? 1 : -1) : number ? compare_numbers(*a, *b) : strcmp(*a, *b);
+        if (order != 0) {
+            return order;
+        }
+    }
+    return (*a != NULL) - (*b != NULL);
 }
 
-/* What is older than 2 is not a pre-release of 2. */
-static gboolean is_less(const Version *version, const Version *wanted)
+int python_version_compare_public(const PythonVersion *a, const PythonVersion *b)
 {
-    gboolean pre = version->has_pre || version->has_dev, wanted_pre = wanted->has_pre || wanted->has_dev;
-    return compare_public(version, wanted) < 0 &&
-           !(pre && !wanted_pre && compare_release(version, wanted, MAX_SEGMENTS) == 0);
+    int order = python_version_compare_release(a, b, G_MAXUINT);
+    if (order == 0) {
+        order = rank(a) - rank(b);
+    }
+    if (order == 0 && a->pre != NULL) {
+        order = compare_numbers(a->pre, b->pre);
+    }
+    if (order == 0) {
+        order = compare_optional(a->post, b->post, -1);
+    }
+    return order != 0 ? order : compare_optional(a->dev, b->dev, 1);
 }
 
-/* What is newer than 2 is not a post-release of 2. */
-static gboolean is_greater(const Version *version, const Version *wanted)
+int python_version_compare(const PythonVersion *a, const PythonVersion *b)
 {
-    return compare_public(version, wanted) > 0 &&
-           !(version->has_post && !wanted->has_post && compare_release(version, wanted, MAX_SEGMENTS) == 0);
+    int order = python_version_compare_public(a, b);
+    return order != 0 ? order : python_version_compare_local(a, b);
 }
 
-static gboolean is_compatible(const Version *version, const Version *wanted)
+gboolean python_version_is_prerelease(const PythonVersion *version)
 {
-    return compare_public(version, wanted) >= 0 && compare_release(version, wanted, wanted->segments - 1) == 0;
+    return version->pre != NULL || version->dev != NULL;
 }
 
-static gboolean compare_as(const char *relation, const Version *version, const Version *wanted, gboolean prefix)
+const char *python_version_text(const PythonVersion *version)
 {
-    switch (relation[0]) {
-    case '=':
-        return equals(version, wanted, prefix);
-    case '!':
-        return !equals(version, wanted, prefix);
-    case '~':
-        return is_compatible(version, wanted);
-    case '<':
-        return relation[1] == '=' ? compare_public(version, wanted) <= 0 : is_less(version, wanted);
-    default:
-        return relation[1] == '=' ? compare_public(version, wanted) >= 0 : is_greater(version, wanted);
-    }
-}
-
-static gboolean satisfies(const char *version, char *specifier, gboolean *valid)
-{
-    const char *relation = NULL, *end = NULL;
-    Version wanted, is;
-    g_strstrip(specifier);
-    for (gsize i = 0; relation == NULL && relations[i] != NULL; i++) {
-        relation = g_str_has_prefix(specifier, relations[i]) ? relations[i] : NULL;
-    }
-    const char *text = relation != NULL ? specifier + strlen(relation) : NULL;
-    while (text != NULL && g_ascii_isspace(*text)) {
-        text++;
-    }
-    if (text == NULL || *text == '\0') {
-        *valid = FALSE;
-        return FALSE;
-    }
-    if (strcmp(relation, "===") == 0) {
-        return g_ascii_strcasecmp(version, text) == 0;
-    }
-    gboolean ok = parse(text, &wanted, &end);
-    gboolean prefix = ok && strcmp(end, ".*") == 0 && relation[1] == '=' && strchr("=!", relation[0]) != NULL;
-    if (!ok || (*end != '\0' && !prefix) || (relation[0] == '~' && wanted.segments < 2)) {
-        *valid = FALSE;
-        return FALSE;
-    }
-    return parse(version, &is, &end) && *end == '\0' && compare_as(relation, &is, &wanted, prefix);
-}
-
-gboolean python_version_satisfies(const char *version, const char *specifiers, gboolean *valid)
-{
-    g_autofree char *all = g_strstrip(g_strdup(specifiers));
-    gboolean fits = TRUE;
-    *valid = TRUE;
-    if (*all == '\0') {
-        return TRUE;
-    }
-    g_auto(GStrv) parts = g_strsplit(all, ",", -1);
-    for (char **part = parts; *part != NULL && *valid; part++) {
-        fits &= *g_strstrip(*part) == '\0' || satisfies(version, *part, valid);
-    }
-    return fits && *valid;
+    return version->text;
 }

@@ -1,7 +1,7 @@
 /* What package registries answer, and the files that name what to get from them: versions, indices, TOML. */
 #include "docker-manifest.h"
 #include "pypi-index.h"
-#include "pypi-version.h"
+#include "python-version.h"
 #include "source-package.h"
 #include "toml.h"
 
@@ -50,15 +50,31 @@ static const struct {
 static void test_python_versions(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(versions); i++) {
-        g_autoptr(PypiVersion) version = pypi_version_parse(versions[i].text, strlen(versions[i].text));
+        g_autoptr(PythonVersion) version = python_version_parse(versions[i].text, strlen(versions[i].text));
         g_assert_nonnull(version);
-        g_assert_cmpstr(pypi_version_text(version), ==, versions[i].normal);
-        g_assert_cmpint(pypi_version_is_prerelease(version), ==, versions[i].prerelease);
+        g_assert_cmpstr(python_version_text(version), ==, versions[i].normal);
+        g_assert_cmpint(python_version_is_prerelease(version), ==, versions[i].prerelease);
         for (gsize j = 0; j < i; j++) {
-            g_autoptr(PypiVersion) before = pypi_version_parse(versions[j].text, strlen(versions[j].text));
+            g_autoptr(PythonVersion) before = python_version_parse(versions[j].text, strlen(versions[j].text));
             gboolean equal = j + 1 == i && versions[i].equal;
-            int order = pypi_version_compare(before, version), reverse = pypi_version_compare(version, before);
+            int order = python_version_compare(before, version), reverse = python_version_compare(version, before);
             g_assert_true(equal ? order == 0 && reverse == 0 : order < 0 && reverse > 0);
+        }
+    }
+}
+
+/* Requirements see the same order. */
+static void test_python_specifiers(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(versions); i++) {
+        g_autofree char *same = g_strconcat("==", versions[i].text, NULL);
+        g_autofree char *least = g_strconcat(">=", versions[i].text, NULL);
+        gboolean valid = FALSE, is_local = strchr(versions[i].text, '+') != NULL;
+        g_assert_true(python_version_satisfies(versions[i].normal, same, &valid) && valid);
+        for (gsize j = 0; j < i && !is_local; j++) {
+            gboolean equal = j + 1 == i && versions[i].equal;
+            g_assert_cmpint(python_version_satisfies(versions[j].text, least, &valid), ==, equal);
+            g_assert_true(valid);
         }
     }
 }
@@ -68,11 +84,15 @@ static void test_not_versions(void)
     static const char *const texts[] = {"",      "1.0-",  "1..0",    "a1",    "1.0+", "1.0+a..b",
                                         "1.0-x", "1.0.f", "1.0a1b2", "1.0 2", "1.0!", "1!"};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        g_assert_null(pypi_version_parse(texts[i], strlen(texts[i])));
+        g_autofree char *specifier = g_strconcat("!=", texts[i], NULL);
+        gboolean valid = TRUE;
+        g_assert_null(python_version_parse(texts[i], strlen(texts[i])));
+        g_assert_false(python_version_satisfies("3", specifier, &valid) || valid);
+        g_assert_false(python_version_satisfies(texts[i], ">=0", &valid));
     }
-    g_assert_null(pypi_version_parse("1.0\0"
-                                     "1",
-                                     5));
+    g_assert_null(python_version_parse("1.0\0"
+                                       "1",
+                                       5));
 }
 
 /* ---- Indices -------------------------------------------------------------------------------------------------------------------------- */
@@ -326,8 +346,9 @@ static void test_toml_writing(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/pypi-version/order", test_python_versions);
-    g_test_add_func("/pypi-version/bad", test_not_versions);
+    g_test_add_func("/python-version/order", test_python_versions);
+    g_test_add_func("/python-version/specifiers", test_python_specifiers);
+    g_test_add_func("/python-version/bad", test_not_versions);
     g_test_add_func("/pypi-index", test_pypi_index);
     g_test_add_func("/cpan-index", test_cpan_index);
     g_test_add_func("/docker/tokens", test_docker_tokens);
