@@ -62,3 +62,7 @@ Node *node_scan(Arena *arena, const NodeFile *file, const char *text, gsize leng
 /* ---- yaml.c ---- */
 /* The whole language, by libyaml.  What node_scan reads, it reads in the same way. */
 Node *node_parse_full(Arena *arena, const NodeFile *file, const char *text, gsize length, GError **error);
+/* ---- yaml-emit.c ---- */
+#define YAML_ESCAPE_MAX 12
+/* A character as it is written between double quotes: "\n", "\x7F", "\u2028". */
+void yaml_escape(gunichar c, char out[YAML_ESCAPE_MAX]);

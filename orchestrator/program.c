@@ -69,7 +69,7 @@ static char *clean_detail(int fd)
     return g_strchomp(g_utf8_make_valid(text, (gssize)length));
 }
 
-static gboolean report(int status, int err, const char *fail, GError **error)
+gboolean program_report(int err, const char *fail, GError **error)
 {
     g_autofree char *detail = clean_detail(err);
     error_set(error, ERROR_SOURCE, NULL, NULL, "%s", fail);
@@ -126,7 +126,7 @@ static gboolean run(const Program *program, int in, int out, int err, const char
     if (exit_status != NULL) {
         *exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     } else if (status != 0) {
-        return report(status, err, fail, error);
+        return program_report(err, fail, error);
     }
     return output == NULL || take_output(out, output, error);
 }

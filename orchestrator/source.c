@@ -69,15 +69,6 @@ static gboolean need_key(const Source *source, GError **error)
     return TRUE;
 }
 
-static gboolean can_stage(const Source *source, GError **error)
-{
-    if (source->kind->stage == NULL) {
-        error_set(error, ERROR_IMPL, NULL, &source->where, "Sources of kind %s cannot be staged", source->kind->name);
-        return FALSE;
-    }
-    return TRUE;
-}
-
 /* Errors of the store and of the kinds name the element. */
 static gboolean named(const Source *source, gboolean ok, GError **error)
 {
@@ -146,7 +137,7 @@ gboolean source_fetch(Source *source, const SourceContext *context, GError **err
 {
     SluiceDigest root;
     if (source->kind->fetch == NULL) {
-        return can_stage(source, error);
+        return TRUE;
     }
     gboolean ok = need_key(source, error) && source->kind->fetch(source, context, error) &&
                   (source->kind->needs_previous || stage_alone(source, context, &root, error));
@@ -201,7 +192,7 @@ static gboolean stage_list(Element *element, gsize count, const SourceContext *c
 gboolean sources_stage(Element *element, const SourceContext *context, SluiceDigest *root, GError **error)
 {
     for (gsize i = 0; i < element->n_sources; i++) {
-        if (!need_key(element->sources[i], error) || !can_stage(element->sources[i], error)) {
+        if (!need_key(element->sources[i], error)) {
             return FALSE;
         }
     }

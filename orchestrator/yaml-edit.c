@@ -203,10 +203,10 @@ static void append_quoted(GString *out, const char *text, yaml_scalar_style_t st
     for (const char *c = text; *c != '\0'; c++) {
         if (quote == '\'' && *c == '\'') {
             g_string_append(out, "''");
-        } else if (quote == '"' && (*c == '"' || *c == '\\')) {
-            g_string_append_printf(out, "\\%c", *c);
-        } else if (quote == '"' && ((guchar)*c < 0x20 || (guchar)*c == 0x7f)) {
-            g_string_append_printf(out, "\\x%02x", (guchar)*c);
+        } else if (quote == '"' && (*c == '"' || *c == '\\' || (guchar)*c < 0x20 || *c == 0x7f)) {
+            char escape[YAML_ESCAPE_MAX];
+            yaml_escape((guchar)*c, escape);
+            g_string_append(out, escape);
         } else {
             g_string_append_c(out, *c);
         }

@@ -254,23 +254,28 @@ static void put_single_quoted(Emitter *emitter, const Text *text)
     put_indicator(emitter, "'", FALSE, FALSE);
 }
 
-static void put_escape(Emitter *emitter, gunichar c)
+void yaml_escape(gunichar c, char out[YAML_ESCAPE_MAX])
 {
     static const struct {
         gunichar c;
-        const char *text;
+        char name;
     } short_forms[] = {
-        {0x07, "\\a"}, {'\b', "\\b"}, {'\t', "\\t"},  {'\n', "\\n"}, {'\v', "\\v"},   {'\f', "\\f"},   {'\r', "\\r"},
-        {0x1b, "\\e"}, {'"', "\\\""}, {'\\', "\\\\"}, {0x85, "\\N"}, {0x2028, "\\L"}, {0x2029, "\\P"},
+        {0x07, 'a'}, {'\b', 'b'}, {'\t', 't'},  {'\n', 'n'}, {'\v', 'v'},   {'\f', 'f'},   {'\r', 'r'},
+        {0x1b, 'e'}, {'"', '"'},  {'\\', '\\'}, {0x85, 'N'}, {0x2028, 'L'}, {0x2029, 'P'},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(short_forms); i++) {
         if (short_forms[i].c == c) {
-            put_ascii(emitter, short_forms[i].text);
+            g_snprintf(out, YAML_ESCAPE_MAX, "\\%c", short_forms[i].name);
             return;
         }
     }
-    char text[16];
-    g_snprintf(text, sizeof text, c <= 0xff ? "\\x%02X" : c <= 0xffff ? "\\u%04X" : "\\U%08X", c);
+    g_snprintf(out, YAML_ESCAPE_MAX, c <= 0xff ? "\\x%02X" : c <= 0xffff ? "\\u%04X" : "\\U%08X", c);
+}
+
+static void put_escape(Emitter *emitter, gunichar c)
+{
+    char text[YAML_ESCAPE_MAX];
+    yaml_escape(c, text);
     put_ascii(emitter, text);
 }
 

@@ -97,6 +97,58 @@ def pypi():
             out.write(text)
 
 
+# A build backend that needs nothing from the index.  What it says of the package comes with a look around, which the tests ask for.
+BACKEND = '''
+import os
+
+def get_requires_for_build_wheel(settings=None):
+    return []
+
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    name = "{stem}-{version}.dist-info"
+    os.makedirs(os.path.join(directory, name))
+    with open(os.path.join(directory, name, "METADATA"), "w") as out:
+        out.write("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n{requires}")
+    with open(os.path.join(directory, name, "WHEEL"), "w") as out:
+        out.write("Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    return name
+'''
+# Code of a package that tries what it may not.
+LOOK_AROUND = '''
+seen = [path for path in {paths} if os.path.exists(path) and os.path.getsize(path) > 0]
+for path in {paths}:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "w").close()
+    except OSError:
+        pass
+if seen:
+    raise RuntimeError("sees " + " ".join(seen))
+'''
+
+
+def source_package(name, version, requires=(), more=""):
+    top = "%s-%s/" % (name, version)
+    lines = "".join("Requires-Dist: %s\\n" % item for item in requires)
+    path = "pip/%s/%s-%s.tar.gz" % (name, name, version)
+    make_tar(path, [file(top + "pyproject.toml", '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'),
+                    file(top + "backend.py", BACKEND.format(name=name, stem=name.replace("-", "_"), version=version, requires=lines) + more),
+                    file(top + "PKG-INFO", "Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version))])
+    with open(place("pip/%s/index.html" % name), "a", encoding="utf-8") as out:
+        out.write('<a href="%s">%s</a>\n' % ((os.path.basename(path),) * 2))
+
+
+def pip():
+    source_package("alpha", "1.0")
+    source_package("alpha", "1.2", ["alpha-more>=1"])
+    source_package("alpha-more", "2.0.1")
+    source_package("gamma", "2.5")
+    source_package("gamma", "3.0rc1")
+    source_package("wrong", "1.0", more="raise RuntimeError('cannot be asked')\n")
+    source_package("curious", "1.0", more=LOOK_AROUND.format(paths=repr(sys.argv[2:])))
+
+
 crates()
 cpan()
 pypi()
+pip()
