@@ -217,8 +217,8 @@ int python_version_compare_local(const PythonVersion *one, const PythonVersion *
     }
     for (; *a != NULL && *b != NULL; a++, b++) {
         gboolean number = g_ascii_isdigit(**a) && (*a)[count_digits(*a)] == '\0';
-        gboolean other = g_ascii_isdigit(**b) && (*b)[count_digits(*b)] == '\0';
-        int order = number != other ? (number ? 1 : -1) : number ? compare_numbers(*a, *b) : strcmp(*a, *b);
+        gboolean also = g_ascii_isdigit(**b) && (*b)[count_digits(*b)] == '\0';
+        int order = number != also ? (number ? 1 : -1) : number ? compare_numbers(*a, *b) : strcmp(*a, *b);
         if (order != 0) {
             return order;
         }

@@ -38,7 +38,7 @@ static const struct {
      "projects:\n  p:\n    a.bst:\n    - ref: r\n"},
     {"needs quotes", "ref: a\n", 0, 0, "ref", "v: 'yes'", "ref: 'yes'\n"},
     {"special text", "ref: a\n", 0, 0, "ref", "v: \"a: b # c\"", "ref: 'a: b # c'\n"},
-    {"several lines", "ref: a\n", 0, 0, "ref", "v: \"a\\nb\"", "ref: \"a\\x0ab\"\n"},
+    {"several lines", "ref: a\n", 0, 0, "ref", "v: \"a\\nb\"", "ref: \"a\\nb\"\n"},
     {"no newline at end", "a: 1", 0, 0, "ref", "v: x", "a: 1\nref: x"},
     {"multi-byte before", "é: ü\nref: ñ # ö\n", 0, 0, "ref", "v: x", "é: ü\nref: x # ö\n"},
 };
