@@ -36,6 +36,16 @@ enum {
     /* Memory of all connections together for what was received and is not used yet.  Above it, the RPC library breaks off
      * streams with RESOURCE_EXHAUSTED. */
     SLUICE_LIMIT_TRANSPORT = 256 * SLUICE_MIB,
+    /* Memory of all streams together that are being unpacked, and the window of one of them (as a power of two: 8 MiB is what the format's
+     * specification asks every reader to accept). */
+    SLUICE_LIMIT_UNPACKING = 256 * SLUICE_MIB,
+    SLUICE_LIMIT_UNPACK_WINDOW_LOG = 23,
+    /* Broken-off uploads of one endpoint that wait for their client: how many, with how many bytes, for how long (seconds), and what is
+     * too small to be worth it. */
+    SLUICE_LIMIT_PARKED = 64,
+    SLUICE_LIMIT_PARKED_MIB = 4096,
+    SLUICE_LIMIT_PARKED_TIME = 10 * 60,
+    SLUICE_PARK_ABOVE = 64 * SLUICE_KIB,
     /* After messages of this size, memory is given back when it has become quiet. */
     SLUICE_TRIM_ABOVE = SLUICE_MIB,
     /* A stream that moves nothing for so long is cancelled; seconds. */
@@ -50,6 +60,9 @@ enum {
     SLUICE_CHUNK = SLUICE_MIB,
     /* Blob contents up to here are copied into an answer, larger ones are referred to. */
     SLUICE_COPY_BELOW = 16 * SLUICE_KIB,
+    /* Zstandard's level: at the first one, reading stays faster than most networks.  Smaller blobs of a batch are not packed. */
+    SLUICE_PACK_LEVEL = 1,
+    SLUICE_PACK_ABOVE = 512,
     /* Work on so many bytes or digests at most is done on the serving thread, more goes to the workers. */
     SLUICE_INLINE_BYTES = 64 * SLUICE_KIB,
     SLUICE_INLINE_LOOKUPS = 256,

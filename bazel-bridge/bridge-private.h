@@ -8,6 +8,7 @@
 #pragma once
 
 #include "bazel-bridge.h"
+#include "compress.h"
 #include "fields.h"
 #include "bridge-limits.h"
 
@@ -33,6 +34,7 @@ typedef struct SluiceTag SluiceTag;
 typedef struct SluiceMethod SluiceMethod;
 typedef struct SluiceListeners SluiceListeners;
 typedef struct SluiceExecutions SluiceExecutions;
+typedef struct SluiceUploads SluiceUploads;
 typedef void (*SluiceCallFunc)(SluiceCall *call);
 
 /* ---- Bridge and endpoints (bridge.c, endpoint.c) -------------------------------------------------------------------------- */
@@ -54,7 +56,8 @@ struct SluiceBridge {
     GQueue endpoints; /* SluiceEndpoint * */
     GQueue streams;   /* SluiceCall *: those that can be idle */
     /* Seconds; a test makes them shorter before the first endpoint. */
-    _Atomic int stream_idle, sweep_interval;
+    _Atomic int stream_idle, sweep_interval, parked_time;
+    _Atomic int64_t unpacking; /* bytes that unpackers hold */
     _Atomic int heap_grew;
 };
 
@@ -71,7 +74,8 @@ struct SluiceEndpoint {
     SluiceCacheWrites cache_writes;
     char *label;
     SluiceExecutions *executions; /* NULL: it has no executor */
-    void **registered;            /* one for each method */
+    SluiceUploads *uploads;
+    void **registered; /* one for each method */
     SluiceTag stopped_tag;
     gboolean stopped; /* under the bridge's lock */
     _Atomic int closing;
@@ -139,6 +143,21 @@ void sluice_handle_write(SluiceCall *call);
 void sluice_handle_query_write(SluiceCall *call);
 void sluice_handle_execute(SluiceCall *call);
 void sluice_handle_wait_execution(SluiceCall *call);
+
+/* ---- Broken-off uploads (uploads.c) ---------------------------------------------------------------------------------------- */
+
+SluiceUploads *sluice_uploads_new(void);
+void sluice_uploads_free(SluiceUploads *uploads);
+/* Takes the writer; one of the same name goes. */
+void sluice_uploads_park(SluiceUploads *uploads, const char *name, SluiceBlobWriter *writer);
+/* Gives the writer of this name if it stands at this offset; NULL if there is none. */
+SluiceBlobWriter *sluice_uploads_take(SluiceUploads *uploads, const char *name, int64_t offset);
+/* 0 if there is none. */
+int64_t sluice_uploads_get_size(SluiceUploads *uploads, const char *name);
+/* Drops those from before that time (monotonic). */
+void sluice_uploads_expire(SluiceUploads *uploads, int64_t before);
+
+/* ---- What several methods need ------------------------------------------------------------------------------------------- */
 
 /* A name in a request of ByteStream; its instance and UUID are left out. */
 gboolean sluice_bytestream_parse_name(SluiceSpan text, SluiceResourceName *out, GError **error);

@@ -17,9 +17,19 @@ static gboolean queue_next(SluiceBridge *bridge)
     return event.type != GRPC_QUEUE_SHUTDOWN;
 }
 
+static void expire_uploads(SluiceBridge *bridge)
+{
+    int64_t before = g_get_monotonic_time() - (int64_t)bridge->parked_time * G_USEC_PER_SEC;
+    g_mutex_lock(&bridge->lock);
+    for (GList *item = bridge->endpoints.head; item != NULL; item = item->next)
+        sluice_uploads_expire(((SluiceEndpoint *)item->data)->uploads, before);
+    g_mutex_unlock(&bridge->lock);
+}
+
 /* A burst of large uploads would otherwise stay in the heap for good. */
 static void sweep(SluiceBridge *bridge)
 {
+    expire_uploads(bridge);
     if (!sluice_calls_sweep(bridge) && atomic_exchange(&bridge->heap_grew, 0))
         malloc_trim(0);
 }
@@ -73,6 +83,7 @@ SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
     bridge->store = store;
     bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;
     bridge->sweep_interval = SLUICE_SWEEP_INTERVAL;
+    bridge->parked_time = SLUICE_LIMIT_PARKED_TIME;
     g_mutex_init(&bridge->lock);
     g_cond_init(&bridge->changed);
     bridge->queue = grpc_completion_queue_create_for_next(NULL);

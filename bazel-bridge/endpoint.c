@@ -69,6 +69,7 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
         endpoint->environment = *policy->environment;
     endpoint->cache_writes = policy->cache_writes;
     endpoint->label = g_strdup(policy->label);
+    endpoint->uploads = sluice_uploads_new();
     if (policy->executor != NULL)
         endpoint->executions = sluice_executions_new(endpoint, policy->executor);
     endpoint->stopped_tag.done = endpoint_stopped;
@@ -176,6 +177,7 @@ void sluice_endpoint_close(SluiceEndpoint *endpoint)
     g_mutex_unlock(&bridge->lock);
     grpc_server_destroy(endpoint->server);
     g_clear_pointer(&endpoint->executions, sluice_executions_free);
+    sluice_uploads_free(endpoint->uploads);
     g_free(endpoint->registered);
     g_free(endpoint->label);
     g_free(endpoint);

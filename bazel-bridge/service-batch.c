@@ -1,7 +1,7 @@
 /* BatchUpdateBlobs and BatchReadBlobs: every blob has a status of its own. */
 #include "bridge-private.h"
 
-enum { ANSWER_RESPONSES = 1, COMPRESSOR_IDENTITY = 0 };
+enum { ANSWER_RESPONSES = 1, COMPRESSOR_IDENTITY = 0, COMPRESSOR_ZSTD = 1 };
 
 static void too_large(SluiceCall *call)
 {
@@ -53,12 +53,24 @@ static gboolean decode_item(SluiceSpan span, UpdateItem *item, GError **error)
     return FALSE;
 }
 
-static const char *problem_of(const UpdateItem *item)
+/* The blob, or NULL with what is wrong.  Unpacking makes as many bytes as the digest says, whose sum was checked, or fails. */
+static GBytes *blob_of(const UpdateItem *item, const char **problem)
 {
-    if (item->compressor != COMPRESSOR_IDENTITY)
-        return "compressed blobs are not accepted";
-    if ((uint64_t)item->digest.value.size != item->data.length)
-        return "the blob does not have the size of its digest";
+    uint64_t size = (uint64_t)item->digest.value.size;
+    GBytes *blob = NULL;
+    *problem = NULL;
+    if (item->compressor == COMPRESSOR_ZSTD)
+        blob = sluice_unpack(item->data.data, item->data.length, size);
+    else if (item->compressor == COMPRESSOR_IDENTITY && size == item->data.length)
+        blob = g_bytes_new_static(item->data.data, item->data.length);
+    if (blob != NULL)
+        return blob;
+    if (item->compressor == COMPRESSOR_ZSTD)
+        *problem = "the blob is no Zstandard data of the size of its digest";
+    else if (item->compressor == COMPRESSOR_IDENTITY)
+        *problem = "the blob does not have the size of its digest";
+    else
+        *problem = "zstd is the only compressor here";
     return NULL;
 }
 
@@ -68,9 +80,10 @@ static gboolean collect_uploads(const UpdateRequest *request, GArray *uploads, G
         UpdateItem item;
         if (!decode_item(g_array_index(request->items, SluiceSpan, i), &item, error))
             return FALSE;
-        Upload upload = {item.digest.value, problem_of(&item), blobs->len};
-        if (upload.problem == NULL)
-            g_ptr_array_add(blobs, g_bytes_new_static(item.data.data, item.data.length));
+        Upload upload = {.digest = item.digest.value, .position = blobs->len};
+        GBytes *blob = blob_of(&item, &upload.problem);
+        if (blob != NULL)
+            g_ptr_array_add(blobs, blob);
         g_array_append_val(uploads, upload);
     }
     return TRUE;
@@ -129,14 +142,16 @@ static void update_request_free(gpointer request)
     g_free(request);
 }
 
-/* Framing of small blobs counts as well: what matters is what we have to hold. */
+/* What matters is what we have to hold, unpacked. */
 static gboolean is_over_limit(const UpdateRequest *request)
 {
-    gsize total = 0;
-    for (guint i = 0; i < sluice_array_length(request->items); i++) {
+    uint64_t total = 0;
+    for (guint i = 0; i < sluice_array_length(request->items) && total <= SLUICE_LIMIT_BATCH; i++) {
         UpdateItem item;
-        if (decode_item(g_array_index(request->items, SluiceSpan, i), &item, NULL))
-            total += item.data.length;
+        if (!decode_item(g_array_index(request->items, SluiceSpan, i), &item, NULL))
+            continue;
+        uint64_t unpacked = item.compressor != COMPRESSOR_IDENTITY ? (uint64_t)item.digest.value.size : 0;
+        total += MIN(MAX(item.data.length, unpacked), (uint64_t)SLUICE_LIMIT_BATCH + 1);
     }
     return total > SLUICE_LIMIT_BATCH;
 }
@@ -171,13 +186,23 @@ static const SluiceFieldSpec read_fields[] = {
     {4, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(ReadRequest, digest_function)},
 };
 
-enum { RESPONSE_DIGEST = 1, RESPONSE_DATA = 2, RESPONSE_STATUS = 3 };
+enum { RESPONSE_DIGEST = 1, RESPONSE_DATA = 2, RESPONSE_STATUS = 3, RESPONSE_COMPRESSOR = 4 };
 
-static void put_blob(SluiceReply *reply, const SluiceDigest *digest, GBytes *blob)
+/* `packer`: NULL if the client takes only identity. */
+static void put_blob(SluiceReply *reply, const SluiceDigest *digest, GBytes *blob, SluicePacker *packer)
 {
     g_autoptr(GByteArray) head = g_byte_array_sized_new(96);
+    g_autoptr(GBytes) packed = NULL;
+    gsize size;
+    const void *data = g_bytes_get_data(blob, &size);
+    if (packer != NULL && size > SLUICE_PACK_ABOVE)
+        packed = sluice_packer_pack(packer, data, size);
+    if (packed != NULL && g_bytes_get_size(packed) < size)
+        blob = packed;
     sluice_wire_put_digest(head, RESPONSE_DIGEST, digest);
     sluice_wire_put_bytes(head, RESPONSE_STATUS, NULL, 0);
+    if (blob == packed)
+        sluice_wire_put_varint(head, RESPONSE_COMPRESSOR, COMPRESSOR_ZSTD);
     gsize length = head->len + sluice_reply_field_size(g_bytes_get_size(blob));
     sluice_reply_put_prefix(reply->bytes, ANSWER_RESPONSES, length);
     g_byte_array_append(reply->bytes, head->data, head->len);
@@ -192,7 +217,7 @@ static void put_failure(SluiceReply *reply, const SluiceDigest *digest, grpc_sta
     sluice_wire_put_bytes(reply->bytes, ANSWER_RESPONSES, response->data, response->len);
 }
 
-static uint64_t read_one(SluiceCall *call, SluiceReply *reply, const SluiceDigest *digest)
+static uint64_t read_one(SluiceCall *call, SluiceReply *reply, const SluiceDigest *digest, SluicePacker *packer)
 {
     g_autoptr(GError) error = NULL;
     if (digest->size > SLUICE_LIMIT_BATCH) {
@@ -204,17 +229,26 @@ static uint64_t read_one(SluiceCall *call, SluiceReply *reply, const SluiceDiges
         put_failure(reply, digest, sluice_status_of_error(error), sluice_status_message(error));
         return 0;
     }
-    put_blob(reply, digest, blob);
+    put_blob(reply, digest, blob, packer);
     return g_bytes_get_size(blob);
+}
+
+static gboolean takes_zstd(const ReadRequest *request)
+{
+    for (guint i = 0; i < sluice_array_length(request->compressors); i++)
+        if (g_array_index(request->compressors, int64_t, i) == COMPRESSOR_ZSTD)
+            return TRUE;
+    return FALSE;
 }
 
 static void read_blobs(SluiceCall *call)
 {
     ReadRequest *request = call->state;
+    g_autoptr(SluicePacker) packer = takes_zstd(request) ? sluice_packer_new() : NULL;
     SluiceReply *reply = sluice_reply_new();
     uint64_t bytes = 0;
     for (guint i = 0; i < sluice_array_length(request->digests); i++)
-        bytes += read_one(call, reply, &g_array_index(request->digests, SluiceDigest, i));
+        bytes += read_one(call, reply, &g_array_index(request->digests, SluiceDigest, i), packer);
     SLUICE_COUNT(call->endpoint, bytes_read, bytes);
     sluice_call_reply(call, reply);
 }
@@ -251,7 +285,8 @@ void sluice_handle_batch_read(SluiceCall *call)
     uint64_t total = total_of(request);
     if (total > SLUICE_LIMIT_BATCH)
         too_large(call);
-    else if (total <= SLUICE_INLINE_BYTES && sluice_array_length(request->digests) <= SLUICE_INLINE_LOOKUPS)
+    else if (total <= SLUICE_INLINE_BYTES && request->compressors == NULL &&
+             sluice_array_length(request->digests) <= SLUICE_INLINE_LOOKUPS)
         read_blobs(call);
     else
         sluice_call_run(call, read_blobs);

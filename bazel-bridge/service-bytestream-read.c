@@ -1,10 +1,12 @@
-/* ByteStream.Read: a blob in chunks that refer to the store's memory. */
+/* ByteStream.Read: a blob in chunks that refer to the store's memory.  With compression each chunk is a frame of its own, so that nothing is
+ * held for a stream between its chunks, however many streams there are. */
 #include "bridge-private.h"
 
 typedef struct {
     SluiceSpan resource_name;
     int64_t read_offset, read_limit;
     SluiceDigest digest;
+    gboolean packed;
     GBytes *blob;
     gsize offset, end;
 } Reading;
@@ -22,24 +24,57 @@ static void reading_free(gpointer data)
     g_free(reading);
 }
 
-static void send_chunk(SluiceCall *call)
+static void send_chunk(SluiceCall *call);
+
+/* The last one ends the call. */
+static void send_data(SluiceCall *call, GBytes *data)
 {
     enum { RESPONSE_DATA = 10 };
     Reading *reading = call->state;
-    gsize length = MIN(reading->end - reading->offset, (gsize)SLUICE_CHUNK);
-    if (length == 0) {
-        sluice_call_finish(call);
-        return;
-    }
-    g_autoptr(GBytes) chunk = g_bytes_new_from_bytes(reading->blob, reading->offset, length);
     SluiceReply *reply = sluice_reply_new();
-    sluice_reply_put_blob(reply, RESPONSE_DATA, chunk);
-    reading->offset += length;
-    SLUICE_COUNT(call->endpoint, bytes_read, length);
+    sluice_reply_put_blob(reply, RESPONSE_DATA, data);
     if (reading->offset == reading->end)
         sluice_call_reply(call, reply);
     else
         sluice_call_send(call, reply, send_chunk);
+}
+
+static GBytes *take_chunk(SluiceCall *call)
+{
+    Reading *reading = call->state;
+    gsize length = MIN(reading->end - reading->offset, (gsize)SLUICE_CHUNK);
+    GBytes *chunk = g_bytes_new_from_bytes(reading->blob, reading->offset, length);
+    reading->offset += length;
+    SLUICE_COUNT(call->endpoint, bytes_read, length);
+    return chunk;
+}
+
+static void send_packed(SluiceCall *call)
+{
+    g_autoptr(SluicePacker) packer = sluice_packer_new();
+    g_autoptr(GBytes) chunk = take_chunk(call);
+    gsize length;
+    const void *data = g_bytes_get_data(chunk, &length);
+    g_autoptr(GBytes) frame = sluice_packer_pack(packer, length > 0 ? data : "", length);
+    if (frame != NULL)
+        send_data(call, frame);
+    else
+        sluice_call_fail(call, GRPC_STATUS_RESOURCE_EXHAUSTED, "no memory to compress with");
+}
+
+static void send_chunk(SluiceCall *call)
+{
+    Reading *reading = call->state;
+    if (reading->packed) { /* an empty blob is an empty frame */
+        sluice_call_run(call, send_packed);
+        return;
+    }
+    if (reading->offset == reading->end) {
+        sluice_call_finish(call);
+        return;
+    }
+    g_autoptr(GBytes) chunk = take_chunk(call);
+    send_data(call, chunk);
 }
 
 static void open_blob(SluiceCall *call)
@@ -72,12 +107,11 @@ static const char *check(SluiceCall *call, Reading *reading, const SluiceResourc
         return "the limit is negative";
     if (!sluice_bytestream_header_agrees(call, reading->resource_name))
         return "the header names another resource than the request";
+    if (reading->packed && reading->read_limit != 0)
+        return "a compressed blob cannot be read with a limit";
     *code = GRPC_STATUS_OUT_OF_RANGE;
     if (reading->read_offset < 0)
         return "the offset is negative";
-    *code = GRPC_STATUS_UNIMPLEMENTED;
-    if (name->compressor != SLUICE_COMPRESSOR_IDENTITY)
-        return "compressed blobs are not served";
     return NULL;
 }
 
@@ -94,8 +128,9 @@ void sluice_handle_read(SluiceCall *call)
         sluice_call_fail_error(call, error);
         return;
     }
-    const char *problem = check(call, reading, &name, &code);
     reading->digest = name.digest;
+    reading->packed = name.compressor != SLUICE_COMPRESSOR_IDENTITY;
+    const char *problem = check(call, reading, &name, &code);
     if (problem != NULL)
         sluice_call_fail(call, code, problem);
     else if (name.digest.size <= SLUICE_INLINE_BYTES)

@@ -9,6 +9,8 @@ enum {
     CACHE_UPDATES = 2,
     CACHE_BATCH_LIMIT = 4,
     CACHE_SYMLINKS = 5,
+    CACHE_COMPRESSORS = 6,
+    CACHE_BATCH_COMPRESSORS = 7,
     EXECUTION_FUNCTION = 1,
     EXECUTION_ENABLED = 2,
     EXECUTION_FUNCTIONS = 5,
@@ -16,6 +18,7 @@ enum {
     VERSION_MAJOR = 1,
     VERSION_MINOR = 2,
     FUNCTION_SHA256 = 1,
+    COMPRESSOR_ZSTD = 1,
     ABSOLUTE_SYMLINKS_ALLOWED = 2,
     /* Bazel 4 refuses a server that does not announce 2.0. */
     API_MAJOR = 2,
@@ -33,13 +36,15 @@ static void put_cache(GByteArray *out, gboolean accepts_results)
 {
     g_autoptr(GByteArray) cache = g_byte_array_new();
     g_autoptr(GByteArray) updates = g_byte_array_new();
-    const guint8 functions[] = {FUNCTION_SHA256};
+    const guint8 functions[] = {FUNCTION_SHA256}, compressors[] = {COMPRESSOR_ZSTD};
     sluice_wire_put_bytes(cache, CACHE_FUNCTIONS, functions, sizeof functions);
     if (accepts_results)
         sluice_wire_put_varint(updates, UPDATES_ENABLED, TRUE);
     sluice_wire_put_bytes(cache, CACHE_UPDATES, updates->data, updates->len);
     sluice_wire_put_varint(cache, CACHE_BATCH_LIMIT, SLUICE_LIMIT_BATCH);
     sluice_wire_put_varint(cache, CACHE_SYMLINKS, ABSOLUTE_SYMLINKS_ALLOWED);
+    sluice_wire_put_bytes(cache, CACHE_COMPRESSORS, compressors, sizeof compressors);
+    sluice_wire_put_bytes(cache, CACHE_BATCH_COMPRESSORS, compressors, sizeof compressors);
     sluice_wire_put_bytes(out, SERVER_CACHE, cache->data, cache->len);
 }
 

@@ -130,3 +130,29 @@ SluiceEndpointStats served_stats(SluiceEndpoint *endpoint)
     sluice_endpoint_get_stats(endpoint, &stats);
     return stats;
 }
+
+GByteArray *served_piece(const char *name, uint64_t offset, gboolean last, const void *data, gsize length)
+{
+    GByteArray *message = g_byte_array_new();
+    if (name != NULL)
+        sluice_wire_put_string(message, 1, name);
+    sluice_wire_put_varint(message, 2, offset);
+    sluice_wire_put_varint(message, 3, last);
+    sluice_wire_put_bytes(message, 10, data, length);
+    return message;
+}
+
+void served_assert_committed(GPtrArray *replies, uint64_t size)
+{
+    g_assert_cmpuint(replies->len, ==, 1);
+    g_assert_cmpuint(served_number(replies->pdata[0], 1), ==, size);
+}
+
+GByteArray *served_read_request(const char *name, int64_t offset, int64_t limit)
+{
+    GByteArray *request = g_byte_array_new();
+    sluice_wire_put_string(request, 1, name);
+    sluice_wire_put_varint(request, 2, (uint64_t)offset);
+    sluice_wire_put_varint(request, 3, (uint64_t)limit);
+    return request;
+}

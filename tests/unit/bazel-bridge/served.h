@@ -31,3 +31,8 @@ GBytes *served_bytes(GBytes *message, uint32_t number);
 /* A new message that begins with the digest as field `number`. */
 GByteArray *served_request(uint32_t number, const SluiceDigest *digest);
 SluiceEndpointStats served_stats(SluiceEndpoint *endpoint);
+/* Requests of ByteStream; `name` NULL: left out. */
+GByteArray *served_piece(const char *name, uint64_t offset, gboolean last, const void *data, gsize length);
+GByteArray *served_read_request(const char *name, int64_t offset, int64_t limit);
+/* One answer, with this committed_size. */
+void served_assert_committed(GPtrArray *replies, uint64_t size);
