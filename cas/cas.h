@@ -224,6 +224,9 @@ typedef gboolean (*SluiceOverlapFunc)(const char *path, const SluiceEntry *old, 
  * directory of the tree.  After a failure the tree is merged in part: drop it. */
 gboolean sluice_tree_merge(SluiceTree *tree, const char *path, const SluiceDigest *root, SluiceOverlapFunc overlap,
                            gpointer data, GError **error);
+/* From now on merging asks about every file and link that meets something of its name, also if both are equal; a link is never
+ * followed, so that a directory that meets one is OVERLAP; and a file or link that is not to replace a directory which is not empty is left out. */
+void sluice_tree_merge_strictly(SluiceTree *tree);
 /* Pre-order, names sorted bytewise over all types; `path` is absolute.  Return FALSE from the callback to stop. */
 typedef gboolean (*SluiceWalkFunc)(const char *path, const SluiceEntry *entry, gpointer data);
 gboolean sluice_tree_walk(SluiceTree *tree, SluiceWalkFunc func, gpointer data, GError **error);

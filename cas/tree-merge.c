@@ -72,7 +72,7 @@ static gboolean resolve_overlap(Merge *merge, TreeNode *directory, TreeNode *old
         replace = new_one_wins(merge, directory, old, added);
     if (replace)
         tree_put_child(merge->tree, directory, added->name, added);
-    else if (old->type == SLUICE_ENTRY_DIRECTORY || added->type == SLUICE_ENTRY_DIRECTORY)
+    else if (added->type == SLUICE_ENTRY_DIRECTORY || (old->type == SLUICE_ENTRY_DIRECTORY && !merge->tree->strict))
         return cannot_merge(directory, old, added, error);
     return TRUE;
 }
@@ -84,10 +84,13 @@ static gboolean merge_entry(Merge *merge, TreeNode *directory, const SluiceEntry
         tree_put_child(merge->tree, directory, added->name, added);
         return TRUE;
     }
-    if (same_content(old, added))
+    if (same_content(old, added) && (!merge->tree->strict || added->type != SLUICE_ENTRY_DIRECTORY)) {
+        if (merge->tree->strict)
+            (void)new_one_wins(merge, directory, old, added);
         return TRUE;
+    }
     TreeNode *target = added->type == SLUICE_ENTRY_DIRECTORY && old->type == SLUICE_ENTRY_DIRECTORY ? old : NULL;
-    if (added->type == SLUICE_ENTRY_DIRECTORY && old->type == SLUICE_ENTRY_SYMLINK) {
+    if (added->type == SLUICE_ENTRY_DIRECTORY && old->type == SLUICE_ENTRY_SYMLINK && !merge->tree->strict) {
         /* /lib -> usr/lib on one side, a real /lib on the other: its files belong into usr/lib. */
         GError *problem = NULL;
         target = tree_link_directory(merge->tree, directory, old, &problem);
@@ -102,7 +105,7 @@ static gboolean merge_entry(Merge *merge, TreeNode *directory, const SluiceEntry
 
 static gboolean merge_directory(Merge *merge, TreeNode *into, const SluiceDigest *added, unsigned depth, GError **error)
 {
-    if (!into->changed && sluice_digest_equal(&into->digest, added))
+    if (!merge->tree->strict && !into->changed && sluice_digest_equal(&into->digest, added))
         return TRUE;
     if (depth >= CAS_DEPTH_MAX)
         return cas_error(error, SLUICE_CAS_ERROR_INVALID, "a tree of more than %d levels", CAS_DEPTH_MAX);
@@ -116,10 +119,20 @@ static gboolean merge_directory(Merge *merge, TreeNode *into, const SluiceDigest
         return cas_error(error, SLUICE_CAS_ERROR_INVALID, "a tree of more than %d entries", CAS_TREE_ENTRIES_MAX);
     gboolean ok = TRUE;
     g_ptr_array_add(merge->active, into);
-    for (gsize i = 0; i < count && ok; i++)
-        ok = merge_entry(merge, into, &entries[i], depth, error);
+    /* Directories first when it is told of in order, as others tell of it. */
+    for (gsize pass = 0; pass < (merge->tree->strict ? 2 : 1); pass++) {
+        for (gsize i = 0; i < count && ok; i++) {
+            if (!merge->tree->strict || (entries[i].type == SLUICE_ENTRY_DIRECTORY) == (pass == 0))
+                ok = merge_entry(merge, into, &entries[i], depth, error);
+        }
+    }
     g_ptr_array_set_size(merge->active, (gint)merge->active->len - 1);
     return ok;
+}
+
+void sluice_tree_merge_strictly(SluiceTree *tree)
+{
+    tree->strict = TRUE;
 }
 
 gboolean sluice_tree_merge(SluiceTree *tree, const char *path, const SluiceDigest *root, SluiceOverlapFunc overlap,

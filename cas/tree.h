@@ -20,7 +20,8 @@ struct SluiceTree {
     SluiceStore *store;
     GStringChunk *strings;
     TreeNode *root;
-    gboolean lost; /* a Directory could not be loaded: what it holds is unknown, not absent */
+    gboolean strict; /* see sluice_tree_merge_strictly */
+    gboolean lost;   /* a Directory could not be loaded: what it holds is unknown, not absent */
 };
 
 /* Makes the children known. */

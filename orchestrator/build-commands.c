@@ -26,7 +26,8 @@ static char *commands_text(const CommandPlan *plan)
 /* What a failed build leaves for those who want to know why. */
 static void keep_remains(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan)
 {
-    build->has_failed_files = build_capture(build, sandbox, plan->collect, &build->failed_files, NULL);
+    build->has_failed_files =
+        plan->collect_failed && build_capture(build, sandbox, plan->collect, &build->failed_files, NULL);
     if (plan->buildtree && build->context->buildtrees != BUILDTREES_NEVER)
         build->has_buildtree = build_capture(build, sandbox, plan->buildtree, &build->buildtree, NULL);
 }
@@ -88,7 +89,7 @@ static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPla
     run.environment = plan->environment;
     run.cwd = plan->cwd;
     run.root_read_only = plan->root_read_only;
-    run.writable = plan->writable;
+    run.writable = plan->root_read_only ? plan->writable : NULL;
     g_autofree char *script = batch_script(plan);
     if (!plan->proxy_socket && !plan->proxy_port)
         return build_run_script(build, sandbox, &run, script, error);
@@ -108,19 +109,28 @@ static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPla
     return ok && check_called(build, plan, error);
 }
 
-gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error)
+static gboolean run_announced(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, const char *text,
+                              GError **error)
 {
-    g_autofree char *text = commands_text(plan);
-    if (*text && !build_check_command(build, &plan->root, "sh", plan->environment, error))
-        return FALSE;
-    g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, &plan->root, error);
-    if (!sandbox)
-        return FALSE;
     build_event(build, EVENT_START, 0, text, "Running commands");
     gint64 started = g_get_monotonic_time();
     gboolean ran = run_batch(build, sandbox, plan, error);
     build_event(build, ran ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Running commands");
-    if (ran)
+    return ran;
+}
+
+gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *files, GError **error)
+{
+    g_autofree char *text = commands_text(plan);
+    SluiceDigest root = plan->root;
+    if (*text && !build_check_command(build, &root, "sh", plan->environment, error))
+        return FALSE;
+    if (*text && !plan->root_read_only && !build_add_mount_points(build, plan->cwd, &root, error))
+        return FALSE;
+    g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, &root, error);
+    if (!sandbox)
+        return FALSE;
+    if (!*text || run_announced(build, sandbox, plan, text, error))
         return collect(build, sandbox, plan, files, error);
     keep_remains(build, sandbox, plan);
     return FALSE;

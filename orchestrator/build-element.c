@@ -30,7 +30,7 @@ gboolean build_element_plan(Build *build, CommandPlan *plan, GError **error)
 {
     build_element_directories(build, plan);
     plan->environment = build_environment(build, error);
-    return plan->environment && build_stage_dependencies(build, TRUE, &plan->root, error) &&
+    return plan->environment && build_stage_dependencies(build, &plan->root, error) &&
            build_stage_sources(build, plan->buildtree, &plan->root, error) &&
            build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, plan, error);
 }

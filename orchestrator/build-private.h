@@ -41,6 +41,8 @@ gboolean build_check_command(Build *build, const SluiceDigest *root, const char 
                              const char *const *environment, GError **error);
 /* The log from its start, with an offset of its own; -1 if it is no file. */
 int build_open_log(Build *build);
+/* Where the sandbox mounts something, and `cwd`: in BuildStream these stay in a root that commands may write to. */
+gboolean build_add_mount_points(Build *build, const char *cwd, SluiceDigest *root, GError **error);
 SluiceSandbox *build_open_sandbox(Build *build, const SluiceDigest *root, GError **error);
 gboolean build_capture(Build *build, SluiceSandbox *sandbox, const char *path, SluiceDigest *out, GError **error);
 uid_t build_uid(const Build *build);

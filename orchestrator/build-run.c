@@ -70,6 +70,17 @@ static gboolean check_platform(const SandboxConfig *config, GError **error)
     return FALSE;
 }
 
+gboolean build_add_mount_points(Build *build, const char *cwd, SluiceDigest *root, GError **error)
+{
+    const char *const places[] = {"/dev", "/proc", "/tmp", cwd};
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, root, error);
+    for (gsize i = 0; tree && i < G_N_ELEMENTS(places); i++) {
+        if (!sluice_tree_make_directory(tree, places[i], error))
+            return FALSE;
+    }
+    return tree && sluice_tree_commit(tree, root, error);
+}
+
 SluiceSandbox *build_open_sandbox(Build *build, const SluiceDigest *root, GError **error)
 {
     if (!build->context->staging) {

@@ -129,7 +129,7 @@ static gboolean stage_build(Shell *shell, GError **error)
     CommandPlan *plan = &shell->plan;
     build_element_directories(shell->build, plan);
     plan->environment = build_environment(shell->build, error);
-    return plan->environment && build_stage_dependencies(shell->build, TRUE, &plan->root, error) &&
+    return plan->environment && build_stage_dependencies(shell->build, &plan->root, error) &&
            stage_buildtree(shell, plan->buildtree, error) &&
            build_plan_proxy(shell->build, SLUICE_CACHE_WRITES_EXECUTED, plan, error);
 }

@@ -51,6 +51,12 @@ static GPtrArray *location_scope(const Location *location)
     return elements_scope((Element *const *)location->elements->pdata, location->elements->len, SCOPE_RUN);
 }
 
+gboolean build_staging_failed(Build *build)
+{
+    build->failed_staging = TRUE;
+    return FALSE;
+}
+
 /* ---- Artifacts ----------------------------------------------------------------------------------------------------------- */
 
 static gboolean find_files(Build *build, Element *element, SluiceDigest *files, gboolean *present, GError **error)
@@ -114,7 +120,9 @@ gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *
 {
     g_autoptr(SluiceTree) tree = sluice_tree_new(build->context->store);
     g_autoptr(OverlapCollector) collector = overlap_collector_new(build);
-    return stage_session(build, collector, tree, elements, "/", NULL, error) && sluice_tree_commit(tree, root, error);
+    return (stage_session(build, collector, tree, elements, "/", NULL, error) &&
+            sluice_tree_commit(tree, root, error)) ||
+           build_staging_failed(build);
 }
 
 static gboolean stage_location(Build *build, OverlapCollector *collector, SluiceTree *tree, const Location *location,
@@ -160,16 +168,16 @@ gboolean build_stage(Build *build, const StagePlan *plan, SluiceDigest *root, GE
     g_autoptr(GArray) locations = layout_locations(plan->layout);
     if (!stage_locations(build, locations, plan, root, error) ||
         (plan->integrate && !integrate_locations(build, locations, root, error)))
-        return FALSE;
+        return build_staging_failed(build);
     build->environment_root = *root;
     build->has_environment_root = TRUE;
     return TRUE;
 }
 
-gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error)
+gboolean build_stage_dependencies(Build *build, SluiceDigest *root, GError **error)
 {
     Layout layout = {.arena = build->arena};
-    StagePlan plan = {.layout = &layout, .integrate = integrate};
+    StagePlan plan = {.layout = &layout, .integrate = TRUE};
     layout_add_dependencies(&layout, build->element, "location", "/");
     return build_stage(build, &plan, root, error);
 }
@@ -199,6 +207,32 @@ gboolean build_add_text(Build *build, SluiceTree *tree, const char *path, const 
 
 /* ---- Sources ------------------------------------------------------------------------------------------------------------- */
 
+gboolean build_is_empty(Build *build, const SluiceDigest *directory, gboolean *empty, GError **error)
+{
+    gsize count = 0;
+    g_autoptr(SluiceDirectory) decoded = sluice_directory_read(build->context->store, directory, error);
+    if (decoded)
+        sluice_directory_get_entries(decoded, &count);
+    *empty = count == 0;
+    return decoded != NULL;
+}
+
+/* The staged root with a place for the sources in it, where nothing may be yet.  NULL with error. */
+static SluiceTree *tree_with_place(Build *build, const SluiceDigest *root, const char *path, GError **error)
+{
+    SluiceEntry entry;
+    gboolean empty = TRUE;
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, root, error);
+    if (!tree || (sluice_tree_lookup_follow(tree, path, &entry, NULL) && entry.type == SLUICE_ENTRY_DIRECTORY &&
+                  !build_is_empty(build, &entry.digest, &empty, error)))
+        return NULL;
+    if (!empty) {
+        error_set(error, ERROR_ELEMENT, NULL, NULL, "Staging directory '[CAS:/%s]' is not empty", path);
+        return NULL;
+    }
+    return sluice_tree_make_directory(tree, path, error) ? g_steal_pointer(&tree) : NULL;
+}
+
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error)
 {
     const BuildContext *context = build->context;
@@ -207,12 +241,11 @@ gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root,
     SluiceDigest files;
     g_autoptr(SluiceTree) tree = NULL;
     gboolean staged = (build->element->n_sources == 0 || sources_stage(build->element, &sources, &files, error)) &&
-                      (tree = sluice_tree_new_from(context->store, root, error)) &&
-                      sluice_tree_make_directory(tree, path, error) &&
+                      (tree = tree_with_place(build, root, path, error)) &&
                       (build->element->n_sources == 0 || sluice_tree_merge(tree, path, &files, NULL, NULL, error)) &&
                       sluice_tree_commit(tree, root, error);
     build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Staging sources");
-    return staged;
+    return staged || build_staging_failed(build);
 }
 
 /* ---- Environment --------------------------------------------------------------------------------------------------------- */
@@ -226,9 +259,13 @@ const char *const *build_environment(Build *build, GError **error)
     for (guint i = 0; i < variables->len; i++) {
         Location *variable = &g_array_index(variables, Location, i);
         g_autoptr(GPtrArray) elements = location_scope(variable);
+        g_autofree char *message = g_strdup_printf("Staging dependencies for '%s' in subsandbox", variable->location);
         SluiceDigest root;
         char text[SLUICE_DIGEST_STRING_MAX];
-        if (!build_stage_artifacts(build, elements, &root, error))
+        gint64 started = build_event_start(build, message);
+        gboolean staged = build_stage_artifacts(build, elements, &root, error);
+        build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
+        if (!staged)
             return NULL;
         environment =
             environment_with(build->arena, environment, variable->location, sluice_digest_string(&root, text));

@@ -197,10 +197,10 @@ static gboolean store_failure(Build *build, const GError *problem, GError **erro
 }
 
 /* Failures that the same inputs would repeat; not those of this machine or of the moment. */
-static gboolean is_result(const GError *problem)
+static gboolean is_result(const Build *build, const GError *problem)
 {
     static const char *const reasons[] = {"command-failed", "missing-command", NULL};
-    if (problem->domain != ORCHESTRATOR_ERROR)
+    if (build->failed_staging || problem->domain != ORCHESTRATOR_ERROR)
         return FALSE;
     if (problem->code == ERROR_ELEMENT)
         return g_strcmp0(error_get_reason(problem), "uncached-checkout-attempt") != 0;
@@ -211,7 +211,7 @@ static gboolean is_result(const GError *problem)
 static void log_environment(Build *build)
 {
     const Node *environment = build->element->environment;
-    if (!environment || !(build->element->kind->flags & KIND_RUNS_COMMANDS))
+    if (!environment)
         return;
     build_log(build, "[--:--:--] LOG     [%.8s] %s: Build environment for element %s\n\n", build->element->strong_key,
               build->element->full_name, build->element->name);
@@ -229,7 +229,7 @@ static gboolean assemble(Build *build, GError **error)
     log_environment(build);
     if (build->element->kind->assemble(build->element, build, &files, &problem))
         return store_success(build, &files, error);
-    if (is_result(problem)) {
+    if (is_result(build, problem)) {
         g_autoptr(GError) second = NULL;
         if (!store_failure(build, problem, &second))
             build_event(build, EVENT_WARNING, 0, second->message, "The failed build cannot be cached");

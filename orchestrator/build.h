@@ -74,7 +74,8 @@ struct Build {
     gboolean has_buildtree;
     SluiceDigest failed_files; /* what a failed build had collected */
     gboolean has_failed_files;
-    Node *public_; /* to be stored instead of element->public_, or NULL */
+    gboolean failed_staging; /* what failed is no result of the element: it is not remembered */
+    Node *public_;           /* to be stored instead of element->public_, or NULL */
     gboolean proxy_used;
     SluiceEndpointStats proxy;
 };
@@ -91,6 +92,7 @@ typedef struct {
     gboolean root_read_only;
     const char *const *writable;    /* NULL-terminated, absolute; with root_read_only */
     const char *collect;            /* absolute: what becomes the artifact */
+    gboolean collect_failed;        /* also when a command fails: what is there then is kept with the failure */
     const char *buildtree;          /* absolute: what is kept as the buildtree; or NULL */
     const char *const *environment; /* NULL-terminated "NAME=value" */
     const char *proxy_socket;       /* where the UNIX socket of the action-proxy goes; NULL: none */
@@ -114,14 +116,17 @@ gint64 build_event_start(Build *build, const char *message);
 /* A warning of BuildStream's: an error if the project made it fatal.  `token` is a static string. */
 gboolean build_warn(Build *build, const char *token, const char *message, const char *detail, GError **error);
 
+/* For what fails before the element's own work begins: FALSE, and the failure will not be remembered. */
+gboolean build_staging_failed(Build *build);
 /* Dependencies with all that they need at run time, merged, overlaps reported.  Sets environment_root. */
 gboolean build_stage(Build *build, const StagePlan *plan, SluiceDigest *root, GError **error);
 /* The same with the element's build dependencies where their `location` configs say. */
-gboolean build_stage_dependencies(Build *build, gboolean integrate, SluiceDigest *root, GError **error);
+gboolean build_stage_dependencies(Build *build, SluiceDigest *root, GError **error);
 /* All artifacts of `elements` in one tree at "/", overlaps reported.  Not integrated. */
 gboolean build_stage_artifacts(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error);
 /* Adds the sources' files under `path` of the tree `root`. */
 gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root, GError **error);
+gboolean build_is_empty(Build *build, const SluiceDigest *directory, gboolean *empty, GError **error);
 /* Puts a file of that text into the tree. */
 gboolean build_add_text(Build *build, SluiceTree *tree, const char *path, const char *text, gboolean executable,
                         GError **error);

@@ -79,7 +79,7 @@ static char *integration_name(Build *build, const SluiceDigest *lower, const cha
 {
     char text[SLUICE_DIGEST_STRING_MAX], hex[SLUICE_HASH_HEX + 1];
     g_autofree char *variables = g_strjoinv("\n", (char **)base);
-    g_autofree char *question = g_strdup_printf("sluice integration 1\n%s\n%u %u %d\n%s\n\n%s",
+    g_autofree char *question = g_strdup_printf("sluice integration 2\n%s\n%u %u %d\n%s\n\n%s",
                                                 sluice_digest_string(lower, text), (unsigned)build_uid(build),
                                                 (unsigned)build_gid(build), SLUICE_SANDBOX_LAYOUT, variables, script);
     SluiceDigest digest;
@@ -136,9 +136,10 @@ static int lock_integration(Build *build, const char *name, GError **error)
 static gboolean run_integration(Build *build, const SluiceDigest *lower, const char *script, const char *const *base,
                                 SluiceDigest *root, GError **error)
 {
-    if (!build_check_command(build, lower, "sh", base, error))
+    SluiceDigest prepared = *lower;
+    if (!build_check_command(build, lower, "sh", base, error) || !build_add_mount_points(build, "/", &prepared, error))
         return FALSE;
-    g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, lower, error);
+    g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, &prepared, error);
     RunPlan plan;
     run_plan_init(build, &plan);
     plan.environment = base;

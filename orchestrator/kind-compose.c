@@ -101,15 +101,75 @@ static gboolean compute_manifest(Build *build, GPtrArray *elements, SplitRules *
     return TRUE;
 }
 
-static gboolean compose_selection(Build *build, GPtrArray *elements, SplitRules *rules, const SluiceDigest *before,
-                                  const SluiceDigest *after, SluiceDigest *files, GError **error)
+static gboolean keep_all(const char *path, gpointer data)
 {
-    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    if (!compute_manifest(build, elements, rules, paths, error) ||
-        !split_added(build->context->store, before, after, paths, error))
+    return TRUE;
+}
+
+static gboolean is_absent(gpointer path, gpointer value, gpointer contents)
+{
+    return !g_hash_table_contains(contents, path);
+}
+
+/* What integration added belongs to the selection, what it removed does not. */
+static gboolean follow_integration(Build *build, const SluiceDigest *before, const SluiceDigest *after,
+                                   GHashTable *paths, GError **error)
+{
+    SluiceStore *store = build->context->store;
+    g_autoptr(GHashTable) added = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) contents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (!split_added(store, before, after, added, error) ||
+        !split_manifest(store, after, keep_all, NULL, contents, error))
         return FALSE;
+    guint n_removed = g_hash_table_foreach_remove(paths, is_absent, contents);
+    build_event(build, EVENT_INFO, 0, NULL, "Integration added %u and removed %u files", g_hash_table_size(added),
+                n_removed);
+    GHashTableIter iterator;
+    gpointer path;
+    g_hash_table_iter_init(&iterator, added);
+    while (g_hash_table_iter_next(&iterator, &path, NULL))
+        g_hash_table_add(paths, g_strdup(path));
+    return TRUE;
+}
+
+static char *selection_text(const SplitRules *rules)
+{
+    g_autofree char *include = g_strjoinv(", ", (char **)rules->include);
+    g_autofree char *exclude = g_strjoinv(", ", (char **)rules->exclude);
+    return g_strdup_printf("Including files from %s%s%s%s\n%s orphaned files", *include ? "domains: " : "all domains",
+                           include, *exclude ? "\nExcluding files from domains: " : "", exclude,
+                           rules->orphans ? "Including" : "Excluding");
+}
+
+static gboolean create_composition(Build *build, const SplitRules *rules, const SluiceDigest *after, GHashTable *paths,
+                                   SluiceDigest *files, GError **error)
+{
+    static const char *const message = "Creating composition";
+    g_autofree char *text = selection_text(rules);
+    gint64 started = g_get_monotonic_time();
+    build_event(build, EVENT_START, 0, text, "%s", message);
     build_event(build, EVENT_INFO, 0, NULL, "Composing %u files", g_hash_table_size(paths));
-    return split_tree(build->context->store, after, in_manifest, paths, files, error);
+    gboolean ok = split_tree(build->context->store, after, in_manifest, paths, files, error);
+    build_event(build, ok ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
+    return ok;
+}
+
+static gboolean stage(Build *build, GPtrArray *elements, SluiceDigest *root, GError **error)
+{
+    static const char *const message = "Staging dependencies";
+    gint64 started = build_event_start(build, message);
+    gboolean staged = build_stage_artifacts(build, elements, root, error);
+    build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
+    return staged;
+}
+
+static gboolean split(Build *build, GPtrArray *elements, SplitRules *rules, GHashTable *paths, GError **error)
+{
+    static const char *const message = "Computing split";
+    gint64 started = build_event_start(build, message);
+    gboolean ok = compute_manifest(build, elements, rules, paths, error);
+    build_event(build, ok ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "%s", message);
+    return ok;
 }
 
 static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
@@ -117,18 +177,19 @@ static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GE
     SplitRules rules = {.orphans = TRUE};
     gboolean integrate = TRUE;
     SluiceDigest before;
-    if (!split_rules_read(&rules, element->config, build->arena, error) ||
-        !node_get_bool(element->config, "integrate", &integrate, error) ||
-        !build_stage_dependencies(build, FALSE, &before, error))
-        return FALSE;
     g_autoptr(GPtrArray) elements = element_scope(element, SCOPE_BUILD);
-    SluiceDigest after = before;
-    if (integrate && !build_integrate(build, elements, &before, &after, error))
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    if (!split_rules_read(&rules, element->config, build->arena, error) ||
+        !node_get_bool(element->config, "integrate", &integrate, error) || !stage(build, elements, &before, error))
         return FALSE;
-    if (*rules.include || *rules.exclude || !rules.orphans)
-        return compose_selection(build, elements, &rules, &before, &after, files, error);
-    *files = after;
-    return TRUE;
+    gboolean selective = *rules.include || *rules.exclude || !rules.orphans;
+    if (selective && !split(build, elements, &rules, paths, error))
+        return FALSE;
+    *files = before;
+    if (integrate && !build_integrate(build, elements, &before, files, error))
+        return FALSE;
+    return !selective || ((!integrate || follow_integration(build, &before, files, paths, error)) &&
+                          create_composition(build, &rules, files, paths, files, error));
 }
 
 const ElementKind element_kind_compose = {

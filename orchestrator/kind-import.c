@@ -25,32 +25,39 @@ static Json *unique_key(Element *element, Arena *arena)
     return json_from_node(arena, element->config);
 }
 
-/* The part of the sources that is wanted; at the top without looking further. */
-static gboolean source_part(Build *build, const char *path, SluiceDigest *part, GError **error)
+/* What a name of the path is, where it is no directory. */
+static gboolean cannot_open(const char *path, const SluiceEntry *entry, GError **error)
 {
-    if (strspn(path, "/") == strlen(path))
-        return TRUE;
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, part, error);
-    SluiceEntry entry;
-    if (!tree)
-        return FALSE;
-    if (!sluice_tree_lookup_follow(tree, path, &entry, NULL) || entry.type != SLUICE_ENTRY_DIRECTORY) {
-        error_set(error, ERROR_ELEMENT, NULL, &build->element->where, "%s: No files were found inside directory '%s'",
-                  build->element->full_name, path);
-        return FALSE;
-    }
-    *part = entry.digest;
-    return TRUE;
+    g_autofree char *parent = g_path_get_dirname(path), *name = g_path_get_basename(path);
+    const char *folder = g_str_equal(parent, ".") ? "" : parent;
+    if (entry)
+        error_set(error, ERROR_VIRTUAL_FS, NULL, NULL,
+                  "Cannot open %s, which is a '%s' in the directory [CAS://input%s%s]", name,
+                  entry->type == SLUICE_ENTRY_SYMLINK ? "symlink" : "regular file", *folder ? "/" : "", folder);
+    else
+        error_set(error, ERROR_VIRTUAL_FS, NULL, NULL, "'%s' not found in [CAS://input%s%s]", name, *folder ? "/" : "",
+                  folder);
+    return FALSE;
 }
 
-static gboolean is_empty(SluiceStore *store, const SluiceDigest *directory, gboolean *empty, GError **error)
+/* The part of the sources that is wanted; links are not followed. */
+static gboolean source_part(Build *build, const char *path, SluiceDigest *part, GError **error)
 {
-    gsize count = 0;
-    g_autoptr(SluiceDirectory) decoded = sluice_directory_read(store, directory, error);
-    if (decoded)
-        sluice_directory_get_entries(decoded, &count);
-    *empty = count == 0;
-    return decoded != NULL;
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    g_autoptr(GString) way = g_string_new(NULL);
+    for (gsize i = 0; names[i]; i++) {
+        if (!*names[i] || g_str_equal(names[i], "."))
+            continue;
+        g_string_append_printf(way, "%s%s", way->len > 0 ? "/" : "", names[i]);
+        g_autoptr(SluiceDirectory) directory = sluice_directory_read(build->context->store, part, error);
+        const SluiceEntry *entry = directory ? sluice_directory_find(directory, names[i]) : NULL;
+        if (!directory)
+            return FALSE;
+        if (!entry || entry->type != SLUICE_ENTRY_DIRECTORY)
+            return cannot_open(way->str, entry, error);
+        *part = entry->digest;
+    }
+    return TRUE;
 }
 
 static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
@@ -66,11 +73,12 @@ static gboolean assemble(Element *element, Build *build, SluiceDigest *files, GE
     gint64 started = build_event_start(build, "Staging sources");
     gboolean staged = sources_stage(element, &sources, &part, error);
     build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Staging sources");
-    if (!staged || !source_part(build, source, &part, error) || !is_empty(store, &part, &empty, error))
+    if (!staged || !source_part(build, source, &part, error) || !build_is_empty(build, &part, &empty, error))
         return FALSE;
     if (empty) {
-        error_set(error, ERROR_ELEMENT, NULL, &element->where, "%s: No files were found inside directory '%s'",
-                  element->full_name, source);
+        g_autofree char *where = provenance_to_string(&element->where);
+        error_set(error, ERROR_ELEMENT, NULL, NULL, "import element at %s: No files were found inside directory '%s'",
+                  where, source);
         return FALSE;
     }
     g_autoptr(SluiceTree) tree = sluice_tree_new(store);

@@ -4,6 +4,8 @@
 #include "element-private.h"
 #include "kind-script.h"
 
+#include <string.h>
+
 static const char *variable_or_root(const Element *element, const char *name)
 {
     const char *value = element_variable(element, name);
@@ -54,14 +56,16 @@ static CommandStep *read_steps(Build *build, const Node *groups, GError **error)
 gboolean script_element_assemble(Element *element, Build *build, SluiceDigest *files, GError **error)
 {
     const ScriptElement *script = element->data;
-    const char *const writable[] = {script->install_root, NULL};
+    gboolean everything = strspn(script->install_root, "/") == strlen(script->install_root);
+    const char *const writable[] = {everything ? NULL : script->install_root, NULL};
     StagePlan stage = {.layout = &script->layout, .integrate = TRUE};
     CommandPlan plan = {.steps = read_steps(build, script->commands, error),
                         .n_steps = node_size(script->commands),
                         .cwd = script->cwd,
                         .root_read_only = script->root_read_only,
                         .writable = writable,
-                        .collect = script->install_root};
+                        .collect = script->install_root,
+                        .collect_failed = TRUE};
     plan.environment = build_environment(build, error);
     if (!plan.steps || !plan.environment || !build_stage(build, &stage, &plan.root, error) ||
         !build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, &plan, error)) {

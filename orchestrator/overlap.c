@@ -8,7 +8,8 @@
 
 typedef struct {
     Element *element;
-    SluiceDigest files;
+    SluiceTree *files;
+    GHashTable *ignored; /* absolute paths in the staged root; or NULL */
 } StagedArtifact;
 
 /* One path that was overwritten. */
@@ -31,6 +32,13 @@ struct OverlapCollector {
     GPtrArray *sessions;
     GHashTable *whitelists; /* Element → GRegex */
 };
+
+static void staged_clear(gpointer data)
+{
+    StagedArtifact *staged = data;
+    sluice_tree_free(staged->files);
+    g_clear_pointer(&staged->ignored, g_hash_table_unref);
+}
 
 static void overlap_free(gpointer data)
 {
@@ -74,6 +82,7 @@ void overlap_session_begin(OverlapCollector *collector, const char *location)
     OverlapSession *session = g_new0(OverlapSession, 1);
     session->location = g_strdup(location);
     session->staged = g_array_new(FALSE, FALSE, sizeof(StagedArtifact));
+    g_array_set_clear_func(session->staged, staged_clear);
     session->overlaps = g_ptr_array_new_with_free_func(overlap_free);
     session->by_path = g_hash_table_new(g_str_hash, g_str_equal);
     session->ignored = g_string_new(NULL);
@@ -89,17 +98,19 @@ static OverlapSession *current_session(OverlapCollector *collector)
 
 typedef struct {
     OverlapSession *session;
-    Element *element;
-    char *clash;   /* a directory where something else stands */
-    char *ignored; /* what would have replaced a directory */
+    StagedArtifact *staged;
+    char *clash; /* a directory where something else stands */
 } Merge;
 
-static void note_ignored(OverlapSession *session, Element *element, const char *path)
+static void note_ignored(OverlapSession *session, StagedArtifact *staged, const char *path)
 {
-    if (session->ignored_by != element)
-        g_string_append_printf(session->ignored, "\nFrom %s:\n", element->full_name);
-    session->ignored_by = element;
+    if (session->ignored_by != staged->element)
+        g_string_append_printf(session->ignored, "\nFrom %s:\n", staged->element->full_name);
+    session->ignored_by = staged->element;
     g_string_append_printf(session->ignored, "  %s\n", path);
+    if (!staged->ignored)
+        staged->ignored = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_hash_table_add(staged->ignored, g_strdup(path));
 }
 
 static void note_overlap(OverlapSession *session, Element *element, const char *path)
@@ -115,27 +126,6 @@ static void note_overlap(OverlapSession *session, Element *element, const char *
     g_ptr_array_add(overlap->over, element);
 }
 
-/* BuildStream's rules: files and links replace each other (and empty directories, of which nobody asks); a directory that holds
- * something stays. */
-static gboolean on_overlap(const char *path, const SluiceEntry *old, const SluiceEntry *added, gpointer data)
-{
-    Merge *merge = data;
-    if (added->type == SLUICE_ENTRY_DIRECTORY) {
-        if (!merge->clash)
-            merge->clash = g_strdup_printf("Destination is a %s, not a directory: %s",
-                                           old->type == SLUICE_ENTRY_SYMLINK ? "symbolic link" : "file", path);
-        return FALSE;
-    }
-    if (old->type == SLUICE_ENTRY_DIRECTORY) {
-        note_ignored(merge->session, merge->element, path);
-        g_free(merge->ignored);
-        merge->ignored = g_strdup(path);
-        return FALSE;
-    }
-    note_overlap(merge->session, merge->element, path);
-    return TRUE;
-}
-
 /* The part of `path` that lies in the artifact; NULL if it lies elsewhere. */
 static const char *path_in_session(const OverlapSession *session, const char *path)
 {
@@ -145,68 +135,57 @@ static const char *path_in_session(const OverlapSession *session, const char *pa
     return strncmp(path, session->location, length) == 0 && path[length] == '/' ? path + length : NULL;
 }
 
-/* Takes what must not replace a directory out of the files; FALSE if that is nowhere in them. */
-static gboolean leave_out(SluiceStore *store, SluiceDigest *files, const char *path)
+/* BuildStream's rules: files and links replace each other, equal ones too (and empty directories, of which nobody asks); a directory
+ * that holds something stays. */
+static gboolean on_overlap(const char *path, const SluiceEntry *old, const SluiceEntry *added, gpointer data)
 {
-    SluiceDigest less;
-    g_autoptr(SluiceTree) tree = path ? sluice_tree_new_from(store, files, NULL) : NULL;
-    if (!tree || !sluice_tree_remove(tree, path, NULL) || !sluice_tree_commit(tree, &less, NULL) ||
-        sluice_digest_equal(&less, files))
+    Merge *merge = data;
+    if (added->type == SLUICE_ENTRY_DIRECTORY) {
+        if (!merge->clash)
+            merge->clash = g_strdup_printf("Destination is a %s, not a directory: %s",
+                                           old->type == SLUICE_ENTRY_SYMLINK ? "symlink" : "regular file",
+                                           path_in_session(merge->session, path));
         return FALSE;
-    *files = less;
-    return TRUE;
-}
-
-/* A merge stops where a file meets a directory that holds something: that file is left out and the rest merged again, which costs
- * little, because what is there already is equal. */
-static gboolean merge_files(Merge *merge, SluiceTree *tree, SluiceStore *store, SluiceDigest *files, GError **error)
-{
-    for (;;) {
-        GError *problem = NULL;
-        if (sluice_tree_merge(tree, merge->session->location, files, on_overlap, merge, &problem))
-            return TRUE;
-        gboolean again = merge->ignored && g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_OVERLAP) &&
-                         leave_out(store, files, path_in_session(merge->session, merge->ignored));
-        g_clear_pointer(&merge->ignored, g_free);
-        if (!again) {
-            g_propagate_error(error, problem);
-            return FALSE;
-        }
-        g_error_free(problem);
     }
+    if (old->type == SLUICE_ENTRY_DIRECTORY) {
+        note_ignored(merge->session, merge->staged, path);
+        return FALSE;
+    }
+    note_overlap(merge->session, merge->staged->element, path);
+    return TRUE;
 }
 
 gboolean overlap_stage(OverlapCollector *collector, SluiceTree *tree, Element *element, const SluiceDigest *files,
                        GError **error)
 {
     OverlapSession *session = current_session(collector);
-    Merge merge = {.session = session, .element = element};
-    StagedArtifact staged = {element, *files};
-    gboolean merged = merge_files(&merge, tree, collector->build->context->store, &staged.files, error);
+    StagedArtifact staged = {element, sluice_tree_new_from(collector->build->context->store, files, error), NULL};
+    Merge merge = {.session = session, .staged = &staged};
+    if (!staged.files)
+        return FALSE;
+    sluice_tree_merge_strictly(tree);
+    gboolean merged = sluice_tree_merge(tree, session->location, files, on_overlap, &merge, error);
+    g_array_append_val(session->staged, staged);
     if (merge.clash) {
         g_clear_error(error);
-        error_set(error, ERROR_ELEMENT, NULL, NULL, "%s: cannot stage %s: %s", collector->build->element->full_name,
-                  element->full_name, merge.clash);
+        error_set(error, ERROR_VIRTUAL_FS, NULL, NULL, "%s", merge.clash);
         g_free(merge.clash);
         return FALSE;
     }
-    g_array_append_val(session->staged, staged);
     return merged;
 }
 
 /* ---- Judging ------------------------------------------------------------------------------------------------------------- */
 
-/* The element of the session that staged the path first (or last). */
-static Element *session_owner(OverlapCollector *collector, const OverlapSession *session, const char *path,
-                              gboolean last)
+/* The element of the session that staged the path first. */
+static Element *session_owner(const OverlapSession *session, const char *path)
 {
     const char *inner = path_in_session(session, path);
     for (guint i = 0; inner && i < session->staged->len; i++) {
-        guint at = last ? session->staged->len - 1 - i : i;
-        StagedArtifact *staged = &g_array_index(session->staged, StagedArtifact, at);
-        g_autoptr(SluiceTree) tree = sluice_tree_new_from(collector->build->context->store, &staged->files, NULL);
+        StagedArtifact *staged = &g_array_index(session->staged, StagedArtifact, i);
+        gboolean ignored = staged->ignored && g_hash_table_contains(staged->ignored, path);
         SluiceEntry entry;
-        if (tree && sluice_tree_lookup(tree, inner, &entry, NULL))
+        if (!ignored && sluice_tree_lookup(staged->files, inner, &entry, NULL))
             return staged->element;
     }
     return NULL;
@@ -247,7 +226,7 @@ static gboolean judge_overlap(OverlapCollector *collector, OverlapSession *sessi
     const char *inner = path_in_session(session, overlap->path);
     g_autoptr(GString) wrong = g_string_new(NULL), order = g_string_new(NULL);
     guint n_wrong = 0;
-    Element *bottom = session_owner(collector, session, overlap->path, FALSE);
+    Element *bottom = session_owner(session, overlap->path);
     for (guint i = overlap->over->len; i > 0; i--)
         append_name(order, " above ", overlap->over->pdata[i - 1]);
     append_name(order, " above ", bottom);
@@ -271,7 +250,7 @@ static void judge_external(OverlapCollector *collector, const Overlap *overlap, 
 {
     for (guint i = collector->sessions->len - 1; i > 0; i--) {
         OverlapSession *earlier = collector->sessions->pdata[i - 1];
-        Element *owner = session_owner(collector, earlier, overlap->path, TRUE);
+        Element *owner = session_owner(earlier, overlap->path);
         const Element *over = g_ptr_array_index(overlap->over, 0);
         if (!owner || !over)
             continue;
@@ -296,7 +275,7 @@ gboolean overlap_session_end(OverlapCollector *collector, GError **error)
     g_autoptr(GString) inside = g_string_new(NULL), outside = g_string_new(NULL);
     for (guint i = 0; i < session->overlaps->len; i++) {
         Overlap *overlap = session->overlaps->pdata[i];
-        Element *first = session_owner(collector, session, overlap->path, FALSE);
+        Element *first = session_owner(session, overlap->path);
         if (first == overlap->over->pdata[0])
             judge_external(collector, overlap, outside);
         else if (!judge_overlap(collector, session, overlap, inside, error))

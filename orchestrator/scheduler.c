@@ -143,6 +143,16 @@ static void log_job(const Running *running, EventType type, const char *message,
 
 /* ---- Ends of jobs --------------------------------------------------------------------------------------------------------- */
 
+/* The lines of a report without the indentation that the log gives to all. */
+static void append_outdented(GString *out, const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text + strspn(text, "\n"), "\n", -1);
+    for (char **line = lines; *line; line++) {
+        gsize blanks = strspn(*line, " ");
+        g_string_append_printf(out, "%s%s", line == lines ? "" : "\n", *line + MIN(blanks, 4));
+    }
+}
+
 static char *failure_detail(const Running *running, const ErrorRecord *error)
 {
     guint lines = running->scheduler->app->error_lines;
@@ -150,7 +160,7 @@ static char *failure_detail(const Running *running, const ErrorRecord *error)
     GString *out = g_string_new(NULL);
     /* The report is the message and more: what comes after the message belongs here. */
     if (error->report && g_str_has_prefix(error->report, error->message))
-        g_string_append(out, g_strstrip(error->report + strlen(error->message)));
+        append_outdented(out, g_strchomp(error->report + strlen(error->message)));
     else if (error->detail)
         g_string_append(out, error->detail);
     if (*tail) {

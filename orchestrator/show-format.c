@@ -241,9 +241,11 @@ static char *token_artifact_digest(Subject *subject, GError **error)
     const Artifact *artifact =
         subject->options->states ? states_artifact(subject->options->states, subject->element) : NULL;
     char text[SLUICE_DIGEST_STRING_MAX];
+    SluiceDigest files;
     if (!artifact)
         return g_strdup("");
-    return g_strdup(artifact->has_files ? sluice_digest_string(&artifact->files, text) : "/0");
+    sluice_digest_of("", 0, &files); /* of a directory with nothing in it */
+    return g_strdup(sluice_digest_string(artifact->has_files ? &artifact->files : &files, text));
 }
 
 /* In the order in which they are replaced. */

@@ -36,8 +36,35 @@ config:
   source: /absent
 END
 sluice build import-nothing.bst
-check "import: absent source directory" error_is ELEMENT ""
-check "import: says which" contains "$work/output" "No files were found inside directory '/absent'"
+check "import: absent source directory" error_is VIRTUAL_FS ""
+check "import: says which" contains "$work/output" "'absent' not found in [CAS://input]"
+element import-link.bst <<'END'
+kind: import
+sources:
+- kind: local
+  path: files/tree
+config:
+  source: /link
+END
+sluice build import-link.bst
+check "import: links are not followed" contains "$work/output" "Cannot open link, which is a 'symlink' in the directory [CAS://input]"
+sluice show --deps none --format '%{state}' import-link.bst
+check "import: that is not remembered" test "$(tail -n 1 "$work/output")" = buildable
+mkdir -p "$work/project/files/tree/nothing"
+element import-empty.bst <<'END'
+kind: import
+sources:
+- kind: local
+  path: files/tree
+config:
+  source: nothing
+END
+sluice build import-empty.bst
+check "import: empty directory" contains "$work/output" "import element at import-empty.bst [line 1 column 0]: No files were found inside directory 'nothing'"
+sluice show --deps none --format '%{state} %{artifact-cas-digest}' import-empty.bst
+check "import: that is remembered, as a failure without files" test "$(tail -n 1 "$work/output")" = \
+	"failed e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855/0"
+rmdir "$work/project/files/tree/nothing"
 
 # ---- manual
 element manual.bst <<'END'
@@ -112,6 +139,60 @@ config:
 END
 check "script: read-only root" builds script-read-only.bst
 
+element script-root.bst <<'END'
+kind: script
+build-depends:
+- base.bst
+variables:
+  install-root: /
+  cwd: /some/where
+config:
+  commands:
+  - rm -rf /etc
+  - touch here
+END
+check "script: the root as install root" builds script-root.bst
+check "script: checkout of a root" checkout script-root.bst --deps none
+check "script: a root has what was there, less what was removed" test -e "$work/out/usr/bin/sh" -a ! -e "$work/out/etc"
+check "script: a root keeps the working directory and the places of mounts" test -f "$work/out/some/where/here" -a -d "$work/out/dev" -a \
+	-d "$work/out/proc" -a -d "$work/out/tmp"
+element script-nothing.bst <<'END'
+kind: script
+build-depends:
+- base.bst
+END
+check "script: no commands" builds script-nothing.bst
+check_not "script: nothing is run then" contains "$work/output" "Running commands"
+element script-fails.bst <<'END'
+kind: script
+build-depends:
+- base.bst
+config:
+  commands:
+  - touch "%{install-root}/partial"
+  - "false"
+END
+sluice build script-fails.bst
+check "script: a failure" error_is SANDBOX command-failed
+check "script: what it had made is kept" checkout script-fails.bst --deps none
+check "script: that is" test -f "$work/out/partial"
+
+# ---- what fails before an element's own commands is tried again
+element not-empty.bst <<'END'
+kind: manual
+build-depends:
+- base.bst
+variables:
+  build-root: /usr/bin
+sources:
+- kind: local
+  path: files/tree
+END
+sluice build not-empty.bst
+check "a build root that is in use" contains "$work/output" "Staging directory '[CAS://usr/bin]' is not empty"
+sluice show --deps none --format '%{state}' not-empty.bst
+check "a build root that is in use: not remembered" test "$(tail -n 1 "$work/output")" = buildable
+
 # ---- filter
 element parts.bst <<'END'
 kind: manual
@@ -163,7 +244,9 @@ config:
 END
 sluice build filter-unknown.bst
 check "filter: unknown domain" error_is ELEMENT ""
-check "filter: says which" contains "$work/output" " - nonsense"
+check "filter: says which" contains "$work/output" "     - nonsense"
+sluice show --deps none --format '%{state}' filter-unknown.bst
+check "filter: an unknown domain is not remembered" test "$(tail -n 1 "$work/output")" = buildable
 
 # ---- compose
 element compose.bst <<'END'
@@ -176,6 +259,7 @@ check "compose builds" builds compose.bst
 check "compose: checkout" checkout compose.bst --no-integrate
 check "compose: everything" test -e "$work/out/orphan/file" -a -e "$work/out/usr/bin/sh"
 check "compose: integrated" file_is "$work/out/etc/integrated" parts
+check "compose: mount points of the sandbox that integrated it" test -d "$work/out/dev" -a -d "$work/out/proc"
 element compose-some.bst <<'END'
 kind: compose
 build-depends:
@@ -186,6 +270,9 @@ config:
   include-orphans: false
 END
 check "compose with domains builds" builds compose-some.bst
+check "compose with domains: says what it does" contains "$work/output" "    Including files from domains: headers
+    Excluding orphaned files"
+check "compose with domains: says what integration did" contains "$work/output" "INFO    Integration added 4 and removed 0 files"
 check "compose with domains: checkout" checkout compose-some.bst
 check "compose: what the domain has" file_is "$work/out/usr/include/x.h" header
 check "compose: what integration added" file_is "$work/out/etc/integrated" parts

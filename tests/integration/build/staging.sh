@@ -40,8 +40,8 @@ check "overlap: says where and who" contains "$work/output" "/etc/file: b.bst is
 check "overlap: checkout" checkout overlap.bst --deps none
 check "overlap: the later wins" file_is "$work/out/file" from-b
 uses b.bst c.bst | element same.bst
-check "equal files are no overlap" builds same.bst
-check_not "equal files do not warn" contains "$work/output" "[overlaps]"
+check "equal files build" builds same.bst
+check "equal files overlap too" contains "$work/output" "[overlaps]"
 import e <<'END'
 public:
   bst:
@@ -57,6 +57,15 @@ import f </dev/null
 uses d.bst f.bst | element unstaged.bst
 check "a file does not replace a directory" builds unstaged.bst
 check "a file that was not staged is told of" contains "$work/output" "[unstaged-files]"
+tree aa/etc/real/x from-aa
+ln -s real "$work/project/files/aa/etc/file"
+import aa </dev/null
+uses aa.bst d.bst | element through-link.bst
+sluice build through-link.bst
+check "a directory does not follow a link that is there" error_is VIRTUAL_FS ""
+check "a directory on a link: says which" contains "$work/output" "Destination is a symlink, not a directory: /etc/file"
+sluice show --deps none --format '%{state}' through-link.bst
+check "a directory on a link: not remembered" test "$(tail -n 1 "$work/output")" = buildable
 
 echo 'fatal-warnings: [overlaps]' >>"$work/project/project.conf"
 sluice build overlap.bst

@@ -320,6 +320,22 @@ static void test_merge_through_loop(Fixture *fixture, gconstpointer data)
     assert_tree(fixture, tree, "/a/\n/a/c 13\n/a/f 3\n/a/up -> ..\n/a/z 3\n/b 6\n");
 }
 
+static void test_merge_strictly(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) seen = g_string_new(NULL);
+    Overlaps overlaps = {.seen = seen};
+    g_autoptr(SluiceTree) tree = make_tree(fixture, LINES("d/x", "d/l -> x", "e/y", "f", "link -> d"));
+    SluiceDigest added = make_root(fixture, LINES("d/x", "d/l -> x", "e", "f", "g")),
+                 clash = make_root(fixture, LINES("link/z"));
+    sluice_tree_merge_strictly(tree);
+    g_assert_true(sluice_tree_merge(tree, "/", &added, on_overlap, &overlaps, &error)); /* /e stays a directory */
+    g_assert_cmpstr(seen->str, ==, "/d/x 0 0\n/d/l 2 2\n/e 1 0\n/f 0 0\n");
+    assert_tree(fixture, tree, "/d/\n/d/l -> x\n/d/x 3\n/e/\n/e/y 3\n/f 1\n/g 1\n/link -> d\n");
+    g_assert_false(sluice_tree_merge(tree, "/", &clash, on_overlap, &overlaps, &error));
+    g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_OVERLAP);
+}
+
 /* ---- Costs, walking ---------------------------------------------------------------------------------------------------------- */
 
 static void test_big_tree(Fixture *fixture, gconstpointer data)
@@ -412,6 +428,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST("/cas/tree/edit", test_edit);
     FIXTURE_TEST("/cas/tree/bad-paths", test_bad_paths);
     FIXTURE_TEST("/cas/tree/overlapping-edits", test_overlapping_edits);
+    FIXTURE_TEST("/cas/tree/merge-strictly", test_merge_strictly);
     FIXTURE_TEST("/cas/tree/lookup", test_lookup);
     FIXTURE_TEST("/cas/tree/lost-directory", test_lost_directory);
     FIXTURE_TEST("/cas/tree/set-directory", test_set_directory);
