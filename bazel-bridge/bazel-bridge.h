@@ -19,7 +19,8 @@ G_BEGIN_DECLS
 GQuark sluice_bridge_error_quark(void);
 typedef enum {
     SLUICE_BRIDGE_ERROR_ADDRESS, /* not an address, or cannot be listened on */
-    SLUICE_BRIDGE_ERROR_START
+    SLUICE_BRIDGE_ERROR_START,
+    SLUICE_BRIDGE_ERROR_UNREACHABLE /* nobody answers at a remote's address */
 } SluiceBridgeError;
 
 /* ---- Environment and keys (design 3.1-3.3) ------------------------------------------------------------------------------- */
@@ -83,11 +84,75 @@ typedef struct {
     unsigned parallel;
 } SluiceExecutor;
 
+/* ---- Upstream: a cluster behind the endpoints (design section 8) ------------------------------------------------------------ */
+
+/* One service of the cluster.  Strings are copied. */
+typedef struct {
+    const char *name;        /* of its key in the configuration, for messages: "storage-service" */
+    const char *where;       /* the place of its URL there, "FILE [line L column C]"; or NULL */
+    const char *url;         /* grpc:, grpcs:, http:, https: with a host, or unix:PATH */
+    const char *instance;    /* or NULL */
+    const char *server_cert; /* path of the certificates to believe in; NULL: the system's */
+    const char *client_cert; /* paths; both or none */
+    const char *client_key;
+    const char *access_token; /* path of a bearer token, read again when it changes; or NULL */
+    unsigned keepalive_time;  /* seconds; 0 for this and the next three: our defaults */
+    unsigned retry_limit;     /* attempts after the first */
+    unsigned retry_delay;     /* milliseconds before the first of them */
+    unsigned request_timeout; /* seconds */
+    gboolean push;            /* an action cache: give it results */
+} SluiceRemote;
+
+typedef struct {
+    const SluiceRemote *storage;
+    const SluiceRemote *action_cache; /* NULL: results are not looked up there */
+    gboolean required;                /* its failure is the caller's failure; else work goes on without it */
+} SluiceUpstreamConfig;
+
+/* What is known of the cluster's state, shared by this process and those that it forks: make it before, free it after them.  It is the circuit
+ * breaker: a cluster that fails is left alone for a time, and reported once. */
+typedef struct SluiceUpstreamHealth SluiceUpstreamHealth;
+SluiceUpstreamHealth *sluice_upstream_health_new(void);
+void sluice_upstream_health_free(SluiceUpstreamHealth *health);
+/* Whether anything was wrong with the cluster. */
+gboolean sluice_upstream_health_is_bad(const SluiceUpstreamHealth *health);
+
+/* A sentence for the user; from any thread. */
+typedef void (*SluiceUpstreamWarnFunc)(const char *message, gpointer data);
+
+typedef struct SluiceUpstream SluiceUpstream;
+/* Connects nowhere yet.  START: a file of the configuration cannot be used (the message names its key).  Starts gRPC. */
+SluiceUpstream *sluice_upstream_new(SluiceStore *store, const SluiceUpstreamConfig *config,
+                                    SluiceUpstreamHealth *health, SluiceUpstreamWarnFunc warn, gpointer data,
+                                    GError **error);
+/* Asks all services for their capabilities, blocking.  START: the configuration is wrong, with its place and what to do.  UNREACHABLE: nobody answers. */
+gboolean sluice_upstream_check(SluiceUpstream *upstream, GError **error);
+/* Gives the cluster the results that wait for it in the store, whoever left them there; blocks.  FALSE: it ended early; what was not given
+ * still waits.  `uploaded` and `left` (may be NULL) count results. */
+gboolean sluice_upstream_push(SluiceUpstream *upstream, GCancellable *cancellable, unsigned *uploaded, unsigned *left,
+                              GError **error);
+/* How many results wait in the store, for any cluster. */
+unsigned sluice_upstream_count_waiting(SluiceStore *store);
+/* From now on results of endpoints are given to the cluster in a thread, as they come. */
+gboolean sluice_upstream_start_pushing(SluiceUpstream *upstream, GError **error);
+/* Counted since it was made. */
+typedef struct {
+    uint64_t lookups, hits, uploads; /* results */
+    uint64_t bytes_read, bytes_written, blobs_read, blobs_written, failures;
+} SluiceUpstreamStats;
+void sluice_upstream_get_stats(SluiceUpstream *upstream, SluiceUpstreamStats *stats);
+/* Ends what is under way.  Close its endpoints first. */
+void sluice_upstream_free(SluiceUpstream *upstream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceUpstream, sluice_upstream_free)
+
+/* ---- Endpoints -------------------------------------------------------------------------------------------------------------- */
+
 typedef struct {
     const SluiceDigest *environment; /* E; NULL: a plain cache, keyed by the client's digests (`sluice serve`) */
     SluiceCacheWrites cache_writes;
     const char *label;              /* element name, for logs */
     const SluiceExecutor *executor; /* copied; NULL: nothing is executed */
+    SluiceUpstream *upstream;       /* borrowed, until the endpoint is closed; NULL: there is only the store */
 } SluiceEndpointPolicy;
 
 /* Counted since the endpoint was opened. */

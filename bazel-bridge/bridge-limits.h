@@ -71,6 +71,46 @@ enum {
     SLUICE_WORKERS_MIN = 2,
     SLUICE_WORKERS_MAX = 16,
     SLUICE_LISTEN_BACKLOG = 1024,
+
+    /* ---- Of a cluster behind us ---- */
+    /* Calls to one service at a time: some servers refuse more than a few hundred. */
+    SLUICE_UPSTREAM_CALLS = 64,
+    /* Threads that wait for its answers on behalf of clients. */
+    SLUICE_UPSTREAM_THREADS = 32,
+    /* Digests in one question for missing blobs. */
+    SLUICE_UPSTREAM_FIND = 8192,
+    /* Contents of one batch, unless the server wants less; most servers receive 4 MiB with framing. */
+    SLUICE_UPSTREAM_BATCH = 3 * SLUICE_MIB,
+    /* What one blob costs in a batch beside its contents. */
+    SLUICE_UPSTREAM_FRAMING = 192,
+    /* Blobs of one batch. */
+    SLUICE_UPSTREAM_BATCH_BLOBS = 4096,
+    /* GiB: a blob that a result may name. */
+    SLUICE_UPSTREAM_BLOB_GIB = 16,
+    /* Seconds for an answer that a client waits for; for one that nobody waits for; and a transfer, beside its size at the slowest rate. */
+    SLUICE_UPSTREAM_LOOKUP_TIME = 10,
+    SLUICE_UPSTREAM_TIME = 60,
+    SLUICE_UPSTREAM_RATE = 128 * SLUICE_KIB,
+    /* Attempts after the first, and milliseconds before the first of them, where a client waits and where nobody does. */
+    SLUICE_UPSTREAM_RETRIES_WAITING = 2,
+    SLUICE_UPSTREAM_DELAY_WAITING = 50,
+    SLUICE_UPSTREAM_RETRIES = 4,
+    SLUICE_UPSTREAM_DELAY = 1000,
+    SLUICE_UPSTREAM_DELAY_MAX = 30 * 1000,
+    /* The breaker opens after so many failures in a row; or when answers take longer than this on average; milliseconds. */
+    SLUICE_BREAKER_FAILURES = 3,
+    SLUICE_BREAKER_SLOW = 1500,
+    SLUICE_BREAKER_SAMPLES = 8,
+    /* And stays open for so long, doubled each time; seconds. */
+    SLUICE_BREAKER_FIRST = 5,
+    SLUICE_BREAKER_LAST = 120,
+    /* Keys that are known to be absent for so long (seconds), and how many of them. */
+    SLUICE_UPSTREAM_ABSENT_TIME = 30,
+    SLUICE_UPSTREAM_ABSENT = 16 * SLUICE_KIB,
+    /* A certificate, a key, a token. */
+    SLUICE_LIMIT_SECRET = SLUICE_MIB,
+    SLUICE_LIMIT_TOKEN = 16 * SLUICE_KIB,
+
     /* How often idle streams are looked for; seconds. */
     SLUICE_SWEEP_INTERVAL = 5
 };

@@ -61,6 +61,9 @@ struct SluiceBridge {
     _Atomic int heap_grew;
 };
 
+/* The RPC library writes nothing to the terminal, unless its user wants it. */
+void sluice_bridge_silence(void);
+
 typedef struct {
     _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors,
         executed;
@@ -73,6 +76,7 @@ struct SluiceEndpoint {
     SluiceDigest environment;
     SluiceCacheWrites cache_writes;
     char *label;
+    SluiceUpstream *upstream;     /* borrowed; NULL: there is only the store */
     SluiceExecutions *executions; /* NULL: it has no executor */
     SluiceUploads *uploads;
     void **registered; /* one for each method */

@@ -60,6 +60,12 @@ static void drop_log(gpr_log_func_args *args)
 {
 }
 
+void sluice_bridge_silence(void)
+{
+    if (g_getenv("GRPC_VERBOSITY") == NULL && g_getenv("GRPC_TRACE") == NULL)
+        gpr_set_log_function(drop_log);
+}
+
 static gboolean start_threads(SluiceBridge *bridge, GError **error)
 {
     int workers = CLAMP((int)g_get_num_processors(), SLUICE_WORKERS_MIN, SLUICE_WORKERS_MAX);
@@ -77,8 +83,7 @@ static gboolean start_threads(SluiceBridge *bridge, GError **error)
 SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
 {
     SluiceBridge *bridge = g_new0(SluiceBridge, 1);
-    if (g_getenv("GRPC_VERBOSITY") == NULL && g_getenv("GRPC_TRACE") == NULL)
-        gpr_set_log_function(drop_log);
+    sluice_bridge_silence();
     grpc_init();
     bridge->store = store;
     bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;

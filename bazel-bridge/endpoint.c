@@ -70,6 +70,7 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
     endpoint->cache_writes = policy->cache_writes;
     endpoint->label = g_strdup(policy->label);
     endpoint->uploads = sluice_uploads_new();
+    endpoint->upstream = policy->upstream;
     if (policy->executor != NULL)
         endpoint->executions = sluice_executions_new(endpoint, policy->executor);
     endpoint->stopped_tag.done = endpoint_stopped;

@@ -1,5 +1,5 @@
 /* The action-proxy proper: under which key a client's action is looked up and kept (design sections 3.3 to 3.6). */
-#include "bridge-private.h"
+#include "upstream.h"
 
 void sluice_proxy_key(SluiceEndpoint *endpoint, const SluiceDigest *action, SluiceDigest *key, GBytes **witness)
 {
@@ -48,5 +48,6 @@ gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action
     sluice_proxy_key(endpoint, action, &key, &witness);
     if (witness != NULL && !store_witness(store, witness, error))
         return FALSE;
-    return sluice_store_put_result(store, &key, kept, error);
+    return sluice_store_put_result(store, &key, kept, error) &&
+           (endpoint->upstream == NULL || sluice_upstream_enqueue(endpoint->upstream, &key, kept, error));
 }

@@ -1,5 +1,5 @@
 /* GetActionResult and UpdateActionResult, under the endpoint's keys. */
-#include "bridge-private.h"
+#include "upstream.h"
 
 /* ---- Get ------------------------------------------------------------------------------------------------------------------ */
 
@@ -9,6 +9,7 @@ typedef struct {
     int64_t inline_stdout, inline_stderr, digest_function;
     GArray *inline_files;
     GBytes *result;
+    gboolean asked; /* the cluster */
 } Lookup;
 
 static const SluiceFieldSpec get_fields[] = {
@@ -34,10 +35,44 @@ static gboolean no_digest(GError **error)
     return FALSE;
 }
 
+static void hit(SluiceCall *call);
+
 static void miss(SluiceCall *call)
 {
     SLUICE_COUNT(call->endpoint, misses, 1);
     sluice_call_fail(call, GRPC_STATUS_NOT_FOUND, "no result for this action");
+}
+
+/* The cluster is asked on one of its own threads.  A failure of it is a miss, unless the user demanded it. */
+static void ask_upstream(SluiceCall *call)
+{
+    Lookup *lookup = call->state;
+    SluiceUpstream *upstream = call->endpoint->upstream;
+    SluiceDigest key;
+    GError *error = NULL;
+    g_clear_pointer(&lookup->result, g_bytes_unref);
+    sluice_proxy_key(call->endpoint, &lookup->action.value, &key, NULL);
+    lookup->result = sluice_upstream_lookup(upstream, &key, &error);
+    lookup->asked = TRUE;
+    if (lookup->result != NULL) {
+        hit(call);
+    } else if (error != NULL && upstream->required) {
+        SLUICE_COUNT(call->endpoint, misses, 1);
+        sluice_call_fail(call, GRPC_STATUS_UNAVAILABLE, error->message);
+        g_error_free(error);
+    } else {
+        g_clear_error(&error);
+        miss(call);
+    }
+}
+
+static void miss_here(SluiceCall *call)
+{
+    Lookup *lookup = call->state;
+    if (call->endpoint->upstream != NULL && !lookup->asked)
+        sluice_upstream_run(call->endpoint->upstream, call, ask_upstream);
+    else
+        miss(call);
 }
 
 /* What cannot be read back counts as a miss; a client runs the action after any error. */
@@ -45,7 +80,7 @@ static void miss_by_error(SluiceCall *call, GError *error)
 {
     if (sluice_status_of_error(error) == GRPC_STATUS_NOT_FOUND || error->domain == SLUICE_PROTO_ERROR) {
         g_error_free(error);
-        miss(call);
+        miss_here(call);
         return;
     }
     SLUICE_COUNT(call->endpoint, misses, 1);
@@ -89,7 +124,7 @@ static void check_result(SluiceCall *call)
     else if (error != NULL)
         miss_by_error(call, error);
     else
-        miss(call);
+        miss_here(call);
 }
 
 /* Trees are read and walked, contents are read: that is for a worker. */

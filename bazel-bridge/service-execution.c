@@ -1,5 +1,6 @@
 /* Execute and WaitExecution: the cache first, then the endpoint's executor. */
 #include "execution.h"
+#include "upstream.h"
 
 typedef struct {
     SluiceSpan instance;
@@ -32,6 +33,17 @@ static gboolean check_executor(SluiceCall *call)
     return FALSE;
 }
 
+/* The cluster's; its failure is no failure of the execution. */
+static GBytes *find_upstream(SluiceCall *call, const SluiceDigest *action)
+{
+    SluiceUpstream *upstream = call->endpoint->upstream;
+    SluiceDigest key;
+    if (upstream == NULL)
+        return NULL;
+    sluice_proxy_key(call->endpoint, action, &key, NULL);
+    return sluice_upstream_lookup(upstream, &key, NULL);
+}
+
 /* NULL without error: there is none that can be used. */
 static GBytes *find_result(SluiceCall *call, const SluiceDigest *action, GError **error)
 {
@@ -46,7 +58,7 @@ static GBytes *find_result(SluiceCall *call, const SluiceDigest *action, GError 
         g_propagate_error(error, problem);
     else
         g_clear_error(&problem);
-    return NULL;
+    return problem == NULL ? find_upstream(call, action) : NULL;
 }
 
 static void answer(SluiceCall *call, GBytes *operation)
