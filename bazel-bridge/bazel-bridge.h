@@ -127,6 +127,8 @@ SluiceUpstream *sluice_upstream_new(SluiceStore *store, const SluiceUpstreamConf
                                     GError **error);
 /* Asks all services for their capabilities, blocking.  START: the configuration is wrong, with its place and what to do.  UNREACHABLE: nobody answers. */
 gboolean sluice_upstream_check(SluiceUpstream *upstream, GError **error);
+/* Nobody asks it for a time: it did not answer.  TRUE: the user has not been told yet, and it is for the caller to do. */
+gboolean sluice_upstream_give_up(SluiceUpstream *upstream);
 /* Gives the cluster the results that wait for it in the store, whoever left them there; blocks.  FALSE: it ended early; what was not given
  * still waits.  `uploaded` and `left` (may be NULL) count results. */
 gboolean sluice_upstream_push(SluiceUpstream *upstream, GCancellable *cancellable, unsigned *uploaded, unsigned *left,

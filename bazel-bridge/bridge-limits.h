@@ -107,6 +107,8 @@ enum {
     /* Keys that are known to be absent for so long (seconds), and how many of them. */
     SLUICE_UPSTREAM_ABSENT_TIME = 30,
     SLUICE_UPSTREAM_ABSENT = 16 * SLUICE_KIB,
+    /* How often the results that wait in the store are looked at, when none comes; seconds. */
+    SLUICE_UPSTREAM_PUSH_PAUSE = 20,
     /* A certificate, a key, a token. */
     SLUICE_LIMIT_SECRET = SLUICE_MIB,
     SLUICE_LIMIT_TOKEN = 16 * SLUICE_KIB,

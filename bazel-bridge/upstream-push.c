@@ -158,16 +158,22 @@ gboolean sluice_upstream_push(SluiceUpstream *upstream, GCancellable *cancellabl
 
 /* ---- In a thread ------------------------------------------------------------------------------------------------------------------------ */
 
-/* An entry that fails stays in the store for whoever comes next. */
+/* An entry that fails stays in the store for whoever comes next: when it is quiet, this is us. */
 static gpointer push_thread(gpointer data)
 {
     SluiceUpstream *upstream = data;
-    while (!g_cancellable_is_cancelled(upstream->cancellable)) {
-        g_autofree SluiceDigest *key = g_async_queue_pop(upstream->waiting);
-        if (!g_cancellable_is_cancelled(upstream->cancellable) && sluice_upstream_is_usable(upstream))
+    const uint64_t pause = (uint64_t)SLUICE_UPSTREAM_PUSH_PAUSE * G_USEC_PER_SEC;
+    for (;;) {
+        g_autofree SluiceDigest *key = g_async_queue_timeout_pop(upstream->waiting, pause);
+        if (g_cancellable_is_cancelled(upstream->cancellable))
+            return NULL;
+        if (!sluice_upstream_is_usable(upstream))
+            continue;
+        if (key != NULL)
             give_entry(upstream, key, NULL);
+        else
+            sluice_upstream_push(upstream, upstream->cancellable, NULL, NULL, NULL);
     }
-    return NULL;
 }
 
 gboolean sluice_upstream_start_pushing(SluiceUpstream *upstream, GError **error)

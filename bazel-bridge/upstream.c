@@ -68,6 +68,13 @@ void sluice_upstream_note(SluiceUpstream *upstream, const SluicePeer *peer, cons
     warn_of_change(upstream, peer, change, problem != NULL ? problem->message : "on average");
 }
 
+gboolean sluice_upstream_give_up(SluiceUpstream *upstream)
+{
+    for (int i = 0; i < SLUICE_BREAKER_FAILURES; i++)
+        sluice_health_note(upstream->health, FALSE, 0);
+    return sluice_health_claim_warning(upstream->health);
+}
+
 /* ---- Threads ------------------------------------------------------------------------------------------------------------------------------ */
 
 static void errand_thread(gpointer data, gpointer upstream)

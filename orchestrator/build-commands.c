@@ -51,6 +51,19 @@ static gboolean collect(Build *build, SluiceSandbox *sandbox, const CommandPlan 
     return build->context->buildtrees != BUILDTREES_ALWAYS || !plan->buildtree || build->has_buildtree;
 }
 
+static void report_cluster(Build *build)
+{
+    const SluiceUpstreamStats *stats = &build->upstream;
+    if (!build->context->cluster)
+        return;
+    g_autofree char *read = g_format_size_full(stats->bytes_read, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *written = g_format_size_full(stats->bytes_written, G_FORMAT_SIZE_IEC_UNITS);
+    build_event(build, EVENT_INFO, 0, NULL,
+                "Cluster: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+                " results given, %s read, %s written",
+                stats->lookups, stats->hits, stats->uploads, read, written);
+}
+
 static void report_account(Build *build)
 {
     const SluiceEndpointStats *stats = &build->proxy;
@@ -59,6 +72,7 @@ static void report_account(Build *build)
                 "Action cache: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
                 " misses, %" G_GUINT64_FORMAT " executed, %" G_GUINT64_FORMAT " stored; %s read, %s written",
                 stats->lookups, stats->hits, stats->misses, stats->executed, stats->updates, read, written);
+    report_cluster(build);
     if (stats->updates_refused > 0)
         build_event(build, EVENT_INFO, 0, NULL,
                     "Action cache: %" G_GUINT64_FORMAT " results were refused (cache-writes is not `trusted`)",

@@ -22,8 +22,11 @@ typedef enum {
     BUILDTREES_NEVER
 } CacheBuildtrees;
 
+typedef struct Cluster Cluster;
+
 typedef struct {
     SluiceStore *store;
+    const Cluster *cluster;    /* behind the action-proxies; NULL: none */
     JobBudget *budget;         /* for actions of clients; NULL: none is executed */
     SluiceStaging *staging;    /* NULL is allowed where no command runs (import, stack, filter) */
     const EventSink *events;   /* or NULL */
@@ -78,6 +81,7 @@ struct Build {
     Node *public_;           /* to be stored instead of element->public_, or NULL */
     gboolean proxy_used;
     SluiceEndpointStats proxy;
+    SluiceUpstreamStats upstream; /* of the cluster, if there is one */
 };
 
 typedef struct {

@@ -5,6 +5,7 @@
  * required is looked at.  An element is usable when it is cached and all it needs at runtime is usable; a build waits until all its build dependencies are.
  */
 #include "build.h"
+#include "cluster.h"
 #include "fetch.h"
 #include "scheduler.h"
 #include "session-report.h"
@@ -29,6 +30,7 @@ struct Plan {
     SluiceLease *lease;
     SluiceStaging *staging;
     JobBudget *budget;
+    Cluster *cluster; /* or NULL */
     gboolean retry_failed;
     guint n_required;
 };
@@ -213,6 +215,7 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
     g_autofree char *log_name = g_path_get_basename(log_path);
     BuildContext build = {
         .store = store,
+        .cluster = plan->cluster,
         .staging = plan->staging,
         .budget = plan->budget,
         .events = context->events,
@@ -339,6 +342,23 @@ static gboolean run_plan(Plan *plan, GPtrArray *wanted, GPtrArray *elements, GEr
     return success;
 }
 
+/* Before there is a scheduler, because its tasks would run while the cluster's job is waited for.  Nothing to build needs no cluster. */
+static gboolean open_cluster(Plan *plan, GPtrArray *wanted, GError **error)
+{
+    gboolean any = FALSE;
+    for (guint i = 0; i < wanted->len; i++)
+        any |= !states_is_cached(plan->states, wanted->pdata[i]);
+    plan->cluster = cluster_new(plan->app->config);
+    return !plan->cluster || !any || cluster_check_in_job(plan->app, plan->cluster, error);
+}
+
+static void close_cluster(Plan *plan)
+{
+    if (plan->cluster)
+        cluster_push_in_job(plan->app, plan->cluster);
+    g_clear_pointer(&plan->cluster, cluster_free);
+}
+
 /* `wanted`: what is asked for; `elements`: all that these can need, in staging order. */
 static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, GPtrArray *wanted, GError **error)
 {
@@ -357,7 +377,9 @@ static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, 
     g_autoptr(GHashTable) steps = g_hash_table_new_full(NULL, NULL, NULL, step_free);
     plan.scheduler = scheduler;
     plan.steps = steps;
-    gboolean success = app_finish(session, run_plan(&plan, wanted, elements, error));
+    gboolean success =
+        app_finish(session, open_cluster(&plan, wanted, error) && run_plan(&plan, wanted, elements, error));
+    close_cluster(&plan);
     scheduler_print_summary(scheduler, elements->len, plan.n_required);
     return success;
 }

@@ -1,6 +1,5 @@
 /* cmd-serve.c - `serve` */
-#include "app.h"
-#include "bazel-bridge.h"
+#include "cluster.h"
 #include <signal.h>
 #include <string.h>
 
@@ -27,6 +26,16 @@ static gboolean listen_on_all(SluiceEndpoint *endpoint, const char *const *addre
     return TRUE;
 }
 
+static void report_cluster(App *app, SluiceUpstream *upstream)
+{
+    SluiceUpstreamStats stats;
+    sluice_upstream_get_stats(upstream, &stats);
+    app_log(app, EVENT_INFO, NULL,
+            "Cluster: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
+            " results given, %u wait",
+            stats.lookups, stats.hits, stats.uploads, sluice_upstream_count_waiting(app->store));
+}
+
 static void report_stats(App *app, SluiceEndpoint *endpoint)
 {
     SluiceEndpointStats stats = {0};
@@ -38,12 +47,13 @@ static void report_stats(App *app, SluiceEndpoint *endpoint)
 }
 
 /* The signals are blocked in all threads, so that one call can wait for them. */
-static gboolean serve(App *app, const sigset_t *signals, GError **error)
+static gboolean serve(App *app, SluiceUpstream *upstream, const sigset_t *signals, GError **error)
 {
     g_autoptr(SluiceBridge) bridge = sluice_bridge_new(app->store, error);
     if (!bridge)
         return FALSE;
-    SluiceEndpointPolicy policy = {.environment = NULL, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED, .label = "serve"};
+    SluiceEndpointPolicy policy = {
+        .environment = NULL, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED, .label = "serve", .upstream = upstream};
     SluiceEndpoint *endpoint = sluice_endpoint_new(bridge, &policy, error);
     if (!endpoint)
         return FALSE;
@@ -53,6 +63,21 @@ static gboolean serve(App *app, const sigset_t *signals, GError **error)
         sigwait(signals, &number);
     report_stats(app, endpoint);
     sluice_endpoint_close(endpoint);
+    return success;
+}
+
+/* With the user's cluster behind it, if there is one. */
+static gboolean serve_with_cluster(App *app, const sigset_t *signals, GError **error)
+{
+    g_autoptr(Cluster) cluster = cluster_new(app->config);
+    if (!cluster)
+        return serve(app, NULL, signals, error);
+    g_autoptr(SluiceUpstream) upstream = cluster_connect(cluster, app->store, &app->sink, error);
+    if (!upstream || !cluster_check(cluster, upstream, &app->sink, error) ||
+        !sluice_upstream_start_pushing(upstream, error))
+        return FALSE;
+    gboolean success = serve(app, upstream, signals, error);
+    report_cluster(app, upstream);
     return success;
 }
 
@@ -68,5 +93,5 @@ int cmd_serve(App *app, GError **error)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    return app_open_store(app, error) && serve(app, &signals, error) ? 0 : EXIT_REPORT;
+    return app_open_store(app, error) && serve_with_cluster(app, &signals, error) ? 0 : EXIT_REPORT;
 }

@@ -1,5 +1,6 @@
 /* cmd-shell.c - `shell` */
 #include "build.h"
+#include "cluster.h"
 #include "fetch.h"
 #include <signal.h>
 #include <string.h>
@@ -82,6 +83,8 @@ static gboolean run_shell(App *app, Element *element, int *status, GError **erro
     if (!check_mounts(binds, error) || !(context.staging = sluice_staging_start(app->store, app->staging_mode, error)))
         return FALSE;
     context.budget = app_make_job_budget(app);
+    g_autoptr(Cluster) cluster = cluster_new(app->config);
+    context.cluster = cluster;
     log_command(app, element, options.argv);
     leave_interrupts_to_command();
     gboolean success = build_shell(element, &context, &options, status, error);

@@ -3,6 +3,7 @@
  * a UNIX socket that is bound into the sandbox and by a TCP port on its own loopback interface.
  */
 #include "build-private.h"
+#include "cluster.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 
 struct Proxy {
     Build *build;
+    SluiceUpstream *upstream; /* or NULL */
     SluiceBridge *bridge;
     SluiceEndpoint *endpoint;
     char *work_dir; /* of the UNIX socket, or NULL */
@@ -32,6 +34,8 @@ static void proxy_free(Proxy *proxy)
         sluice_endpoint_close(proxy->endpoint);
     if (proxy->bridge)
         sluice_bridge_free(proxy->bridge);
+    if (proxy->upstream)
+        sluice_upstream_free(proxy->upstream);
     if (proxy->work_dir)
         sluice_remove_tree(proxy->work_dir, NULL);
     g_clear_error(&proxy->problem);
@@ -87,6 +91,16 @@ static gboolean store_environment(Build *build, SluiceDigest *out, GError **erro
     return sluice_environment_store(build->context->store, &environment, out, error);
 }
 
+/* What it is given is in the store; a session that ends before it is given goes on with it at its end. */
+static gboolean connect_cluster(Proxy *proxy, GError **error)
+{
+    const BuildContext *context = proxy->build->context;
+    if (!context->cluster)
+        return TRUE;
+    proxy->upstream = cluster_connect(context->cluster, context->store, context->events, error);
+    return proxy->upstream && sluice_upstream_start_pushing(proxy->upstream, error);
+}
+
 Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
 {
     g_return_val_if_fail(build->has_environment_root, NULL);
@@ -99,7 +113,9 @@ Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
         executor_init(&executor, build);
         policy.executor = &executor;
     }
-    if (store_environment(build, &environment, error) &&
+    gboolean connected = connect_cluster(proxy, error);
+    policy.upstream = proxy->upstream;
+    if (connected && store_environment(build, &environment, error) &&
         (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
         (proxy->endpoint = sluice_endpoint_new(proxy->bridge, &policy, error)) &&
         (!plan->proxy_socket || open_socket(proxy, plan->proxy_socket, error))) {
@@ -134,6 +150,8 @@ gboolean proxy_finish(Proxy *proxy, GError **error)
     Build *build = proxy->build;
     build->proxy_used = TRUE;
     sluice_endpoint_get_stats(proxy->endpoint, &build->proxy);
+    if (proxy->upstream)
+        sluice_upstream_get_stats(proxy->upstream, &build->upstream);
     gboolean served = proxy->problem == NULL;
     if (!served)
         g_propagate_error(error, g_steal_pointer(&proxy->problem));

@@ -7,8 +7,9 @@
 #define USER_CONFIG_MAX_BYTES (1024 * 1024)
 
 static const char *const root_keys[] = {
-    "sourcedir", "cachedir", "logdir", "workspacedir", "cache",         "scheduler",        "build",    "fetch",
-    "track",     "logging",  "prompt", "artifacts",    "source-caches", "remote-execution", "projects", NULL};
+    "sourcedir", "cachedir", "logdir",  "workspacedir", "cache",     "scheduler",     "build",
+    "fetch",     "track",    "logging", "prompt",       "artifacts", "source-caches", "remote-execution",
+    "projects",  "sluice",   NULL};
 
 gboolean on_error_parse(const char *text, OnError *out)
 {
@@ -75,7 +76,7 @@ static char *environment_value(const char *name)
 }
 
 /* Expands $NAME, ${NAME} and a leading ~ as a shell does; an unknown variable stays as it is. */
-static char *expand_path(const char *text)
+char *user_config_expand_path(const char *text)
 {
     GString *out = g_string_new(NULL);
     if (text[0] == '~' && (text[1] == '/' || text[1] == '\0')) {
@@ -109,7 +110,7 @@ static gboolean read_path(Node *mapping, const char *key, char **out, GError **e
     if (!node_get_string(mapping, key, &text, error))
         return FALSE;
     if (text && *text)
-        *out = expand_path(text);
+        *out = user_config_expand_path(text);
     return TRUE;
 }
 
@@ -301,13 +302,6 @@ static gboolean check_caches(Node *mapping, const char *name, GError **error)
     return TRUE;
 }
 
-static gboolean check_remote_execution(Node *mapping, GError **error)
-{
-    static const char *const keys[] = {"execution-service", "storage-service", "action-cache-service", NULL};
-    Node *section;
-    return open_mapping(mapping, "remote-execution", keys, &section, error);
-}
-
 static gboolean check_projects(UserConfig *config, GError **error)
 {
     static const char *const keys[] = {"artifacts",      "source-caches", "options",          "strict",
@@ -318,7 +312,7 @@ static gboolean check_projects(UserConfig *config, GError **error)
     for (gsize i = 0; i < node_size(projects); i++)
         if (!open_mapping(projects, node_key_at(projects, i), keys, &project, error) ||
             !check_caches(project, "artifacts", error) || !check_caches(project, "source-caches", error) ||
-            !check_remote_execution(project, error))
+            !cluster_config_check(project, error))
             return FALSE;
     return TRUE;
 }
@@ -344,7 +338,7 @@ static gboolean read_root(UserConfig *config, GError **error)
            read_scheduler(config, error) && read_build(config, error) && read_logging(config, error) &&
            check_source_policy(config, "fetch", error) && check_source_policy(config, "track", error) &&
            check_caches(config->root, "artifacts", error) && check_caches(config->root, "source-caches", error) &&
-           check_remote_execution(config->root, error) && check_projects(config, error);
+           cluster_config_read(config->root, config->arena, &config->cluster, error) && check_projects(config, error);
 }
 
 static UserConfig *config_new(void)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "build.h"
+#include "cluster-config.h"
 #include "node.h"
 
 typedef enum { ON_ERROR_CONTINUE, ON_ERROR_QUIT, ON_ERROR_TERMINATE } OnError;
@@ -26,6 +27,7 @@ typedef struct {
     gint64 key_length, error_lines, message_lines;
     gboolean verbose, debug;
     const char *element_format, *message_format;
+    const ClusterConfig *cluster; /* NULL: none */
 } UserConfig;
 
 /* `path` NULL: the default places; a file that was named must exist. */
@@ -34,6 +36,9 @@ UserConfig *user_config_load(const char *program, const char *path, GError **err
 UserConfig *user_config_parse(const char *name, const char *text, gsize length, GError **error);
 void user_config_free(UserConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UserConfig, user_config_free)
+
+/* Expands $NAME, ${NAME} and a leading ~ as a shell does; an unknown variable stays as it is.  Free with g_free. */
+char *user_config_expand_path(const char *text);
 
 gboolean on_error_parse(const char *text, OnError *out);
 /* "infinity", a number of bytes with an optional K, M, G or T (powers of 1024), or "50%".  *percent is 0 unless it was one; *bytes is 0 for infinity. */
