@@ -86,10 +86,9 @@ static void errand_thread(gpointer data, gpointer upstream)
 
 void sluice_upstream_run(SluiceUpstream *upstream, SluiceCall *call, SluiceCallFunc func)
 {
-    Errand *errand = g_new(Errand, 1);
-    *errand = (Errand){call, func};
+    Errand errand = {call, func};
     SLUICE_HAND_OVER(call);
-    g_thread_pool_push(upstream->threads, errand, NULL);
+    g_thread_pool_push(upstream->threads, g_memdup2(&errand, sizeof errand), NULL);
 }
 
 /* ---- Capabilities -------------------------------------------------------------------------------------------------------------------------- */
