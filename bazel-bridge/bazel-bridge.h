@@ -72,6 +72,8 @@ typedef struct {
     int exit_code;
     SluiceDigest root; /* the tree of the input root after the command: from it the outputs are taken */
     SluiceDigest standard_output, standard_error;
+    /* Why it was stopped, if it took more than it may (g_free); then it has failed, and `root` is not looked at. */
+    char *stopped;
 } SluiceExecutionOutcome;
 
 /* How actions are run; the bridge itself knows no sandbox. */
@@ -82,6 +84,7 @@ typedef struct {
                         gpointer data, GError **error);
     gpointer data;
     unsigned parallel;
+    int64_t timeout_us; /* the longest that an action may take, and may ask for; 0: any */
 } SluiceExecutor;
 
 /* ---- Upstream: a cluster behind the endpoints (design section 8) ------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 #include "helper-execute.h"
 #include "channel.h"
+#include "helper-limits.h"
 #include "helper-mount.h"
 #include "helper-namespaces.h"
 #include "sandbox-limits.h"
@@ -42,6 +43,20 @@ static void cover(HelperRun *run, const char *path)
 }
 
 /* ---- This process ---- */
+
+static gboolean do_limits(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    uint64_t *const numbers[] = {&run->limits.processes, &run->limits.memory, &run->limits.disk,
+                                 &run->limits.files,     &run->limits.output, &run->limits.free_space};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        guint64 number = 0;
+        if (!g_ascii_string_to_unsigned(op->args[i], 10, 0, G_MAXUINT64, &number, error))
+            return FALSE;
+        *numbers[i] = number;
+    }
+    helper_limits_hurry();
+    return TRUE;
+}
 
 static gboolean do_namespaces(HelperRun *run, const SandboxOp *op, GError **error)
 {
@@ -145,9 +160,27 @@ static gboolean mount_special(HelperRun *run, const char *option, const char *pa
     return TRUE;
 }
 
+static void add_size(HelperRun *run)
+{
+    char size[24];
+    g_snprintf(size, sizeof size, "%" G_GUINT64_FORMAT, (guint64)run->limits.memory);
+    if (run->limits.memory > 0)
+        add_options(run, "--size", size);
+}
+
+/* What can be written there is in memory: where that has a bound, only in /dev/shm, which then has it, too. */
 static gboolean do_dev(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    return mount_special(run, "--dev", op->args[0], error);
+    if (!mount_special(run, "--dev", op->args[0], error))
+        return FALSE;
+    if (run->limits.memory == 0)
+        return TRUE;
+    const char *inside = run->covered->pdata[run->covered->len - 1];
+    g_autofree char *shared = g_build_filename(inside, "shm", NULL);
+    add_options(run, "--perms", "1777");
+    add_size(run);
+    add_options(run, "--tmpfs", shared, "--remount-ro", inside);
+    return TRUE;
 }
 
 /*
@@ -172,6 +205,7 @@ static gboolean do_proc(HelperRun *run, const SandboxOp *op, GError **error)
 static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)
 {
     add_options(run, "--perms", "1777");
+    add_size(run);
     return mount_special(run, "--tmpfs", op->args[0], error);
 }
 
@@ -263,6 +297,7 @@ static const OpFunc handlers[SANDBOX_N_OPS] = {
     [SANDBOX_OP_NAMESPACES] = do_namespaces,
     [SANDBOX_OP_NETWORK] = do_network,
     [SANDBOX_OP_LISTEN] = do_listen,
+    [SANDBOX_OP_LIMITS] = do_limits,
     [SANDBOX_OP_WORK] = do_work,
     [SANDBOX_OP_LOWER] = do_lower,
     [SANDBOX_OP_OVERLAY] = do_overlay,

@@ -17,6 +17,7 @@ typedef struct {
     const char *directory;  /* the command starts there */
     char *const *launch;    /* bubblewrap and the command; borrowed from the plan */
     const char *work;
+    SluiceSandboxLimits limits;
 } HelperRun;
 
 void helper_run_init(HelperRun *run);

@@ -70,6 +70,8 @@ static void report(const HelperOutcome *outcome, const GError *error)
         sandbox_channel_send(HELPER_FD_CONTROL, "exit", status, NULL, 0, NULL);
     else if (error->code == SLUICE_SANDBOX_ERROR_UNAVAILABLE)
         sandbox_channel_send(HELPER_FD_CONTROL, "unavailable", error->message, NULL, 0, NULL);
+    else if (error->code == SLUICE_SANDBOX_ERROR_LIMIT)
+        sandbox_channel_send(HELPER_FD_CONTROL, "limit", error->message, NULL, 0, NULL);
     else
         sandbox_channel_send(HELPER_FD_CONTROL, "error", error->message, NULL, 0, NULL);
 }

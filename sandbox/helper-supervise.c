@@ -1,5 +1,6 @@
 #include "helper-supervise.h"
 #include "channel.h"
+#include "helper-limits.h"
 #include "sandbox-spawn.h"
 
 #include <errno.h>
@@ -17,8 +18,10 @@
 typedef struct {
     pid_t pid;
     int pidfd;
-    int status_fd;  /* bubblewrap's JSON */
-    int options_fd; /* bubblewrap's options */
+    int block_fd;  /* what it waits for before it starts the command; -1: nothing */
+    int status_fd; /* bubblewrap's JSON, of which so much is here */
+    gsize status_length;
+    char status_text[4096];
 } Launch;
 
 static int pidfd_open(pid_t pid)
@@ -48,15 +51,20 @@ static int write_options(const HelperRun *run)
 }
 
 /* In the child. */
-static void become_bwrap(const HelperRun *run, int options_fd, int status_fd)
+static void become_bwrap(const HelperRun *run, int options_fd, int status_fd, int block_fd)
 {
-    char options[16], status[16];
+    char options[16], status[16], block[16];
     g_snprintf(options, sizeof options, "%d", options_fd);
     g_snprintf(status, sizeof status, "%d", status_fd);
+    g_snprintf(block, sizeof block, "%d", block_fd);
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_ptr_array_add(argv, (gpointer) "bwrap");
     g_ptr_array_add(argv, (gpointer) "--json-status-fd");
     g_ptr_array_add(argv, status);
+    if (block_fd >= 0) {
+        g_ptr_array_add(argv, (gpointer) "--block-fd");
+        g_ptr_array_add(argv, block);
+    }
     g_ptr_array_add(argv, (gpointer) "--args");
     g_ptr_array_add(argv, options);
     g_ptr_array_add(argv, (gpointer) "--");
@@ -64,6 +72,7 @@ static void become_bwrap(const HelperRun *run, int options_fd, int status_fd)
         g_ptr_array_add(argv, *arg);
     g_ptr_array_add(argv, NULL);
     static char *const nothing[] = {NULL};
+    helper_limits_apply(&run->limits);
     for (int number = SIGHUP; number <= SIGTERM; number++)
         signal(number, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -73,19 +82,24 @@ static void become_bwrap(const HelperRun *run, int options_fd, int status_fd)
 
 static gboolean launch(const HelperRun *run, Launch *out, GError **error)
 {
-    int status[2];
-    *out = (Launch){.pidfd = -1, .status_fd = -1};
+    int status[2], block[2] = {-1, -1};
+    *out = (Launch){.pidfd = -1, .status_fd = -1, .block_fd = -1};
     int options = write_options(run);
-    if (options < 0 || pipe2(status, O_CLOEXEC) != 0)
+    if (options < 0 || pipe2(status, O_CLOEXEC) != 0 || fcntl(status[0], F_SETFL, O_NONBLOCK) != 0)
+        return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot prepare bubblewrap");
+    if (run->limits.processes > 0 && (pipe2(block, O_CLOEXEC) != 0 || fcntl(block[0], F_SETFD, 0) != 0))
         return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot prepare bubblewrap");
     fcntl(status[1], F_SETFD, 0);
     out->pid = fork();
     if (out->pid == 0)
-        become_bwrap(run, options, status[1]);
+        become_bwrap(run, options, status[1], block[0]);
     int code = errno;
     close(options);
     close(status[1]);
     out->status_fd = status[0];
+    out->block_fd = block[1];
+    if (block[0] >= 0)
+        close(block[0]);
     if (out->pid < 0)
         return sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, code, "cannot fork");
     out->pidfd = pidfd_open(out->pid);
@@ -117,23 +131,85 @@ static void reap_all(void)
     }
 }
 
-/* Until bubblewrap ends or has to. */
-static void watch(const Launch *running, int caller_fd)
+/* A number of bubblewrap's status; FALSE if it has not said so. */
+static gboolean find_status(const Launch *running, const char *key, int *out)
+{
+    const char *found = strstr(running->status_text, key);
+    if (found != NULL)
+        *out = (int)strtol(found + strlen(key), NULL, 10);
+    return found != NULL;
+}
+
+/* All that is there. */
+static void take_status(Launch *running)
+{
+    ssize_t got = 1;
+    while (got > 0 && running->status_length < sizeof running->status_text - 1) {
+        got = read(running->status_fd, running->status_text + running->status_length,
+                   sizeof running->status_text - 1 - running->status_length);
+        running->status_length += (gsize)MAX(got, 0);
+    }
+    running->status_text[running->status_length] = '\0';
+}
+
+/* The first process of the sandbox is there, and waits. */
+static void let_go(Launch *running, const SluiceSandboxLimits *allowed)
+{
+    int init = 0;
+    take_status(running);
+    if (!find_status(running, "\"child-pid\":", &init))
+        return;
+    helper_limits_apply_to(allowed, init);
+    if (write(running->block_fd, "", 1) == 1) {
+        close(running->block_fd);
+        running->block_fd = -1;
+    }
+}
+
+/* bubblewrap and the first process would wait for the processor among those that they are to end. */
+static void kill_group(const Launch *running)
+{
+    int init = 0;
+    if (find_status(running, "\"child-pid\":", &init) && init > 1)
+        kill(-init, SIGKILL);
+}
+
+static char *look(Launch *running, HelperLimits *limits)
+{
+    int init = 0;
+    take_status(running);
+    find_status(running, "\"child-pid\":", &init);
+    return helper_limits_check(limits, init);
+}
+
+/* Until bubblewrap ends or has to: then what was exceeded, or NULL. */
+static char *watch(Launch *running, int caller_fd, HelperLimits *limits)
 {
     for (;;) {
         struct pollfd waits[] = {{.fd = running->pidfd, .events = POLLIN},
                                  {.fd = HELPER_FD_CONTROL, .events = POLLIN},
-                                 {.fd = caller_fd, .events = POLLIN}};
-        if (poll(waits, G_N_ELEMENTS(waits), -1) < 0)
+                                 {.fd = caller_fd, .events = POLLIN},
+                                 {.fd = running->block_fd >= 0 ? running->status_fd : -1, .events = POLLIN}};
+        int ready = poll(waits, G_N_ELEMENTS(waits), helper_limits_interval(limits));
+        if (ready == 0) {
+            char *exceeded = look(running, limits);
+            if (exceeded != NULL) {
+                kill_group(running);
+                return exceeded;
+            }
+        }
+        if (ready <= 0)
             continue;
         if (waits[0].revents != 0)
-            return;
+            return NULL;
         if (waits[1].revents != 0) {
             SandboxMessage message = {.n_fds = 0};
             if (!sandbox_channel_receive(HELPER_FD_CONTROL, &message, NULL) || g_str_equal(message.word, "kill"))
-                return;
+                return NULL;
         } else if (waits[2].revents != 0) {
-            return;
+            return NULL;
+        } else if (waits[3].revents != 0) {
+            let_go(running, &limits->allowed);
         }
     }
 }
@@ -149,18 +225,10 @@ static gboolean is_dead(int caller_fd)
 }
 
 /* bubblewrap writes this only if the command was started. */
-static void read_status(int fd, HelperOutcome *outcome)
+static void read_status(Launch *running, HelperOutcome *outcome)
 {
-    static const char key[] = "\"exit-code\":";
-    char text[4096];
-    gsize length = 0;
-    for (ssize_t got = 1; got > 0 && length < sizeof text - 1; length += (gsize)MAX(got, 0))
-        got = read(fd, text + length, sizeof text - 1 - length);
-    text[length] = '\0';
-    const char *found = strstr(text, key);
-    outcome->started = found != NULL;
-    if (found != NULL)
-        outcome->status = (int)strtol(found + strlen(key), NULL, 10);
+    take_status(running);
+    outcome->started = find_status(running, "\"exit-code\":", &outcome->status);
 }
 
 gboolean helper_supervise(const HelperRun *run, pid_t caller, HelperOutcome *outcome, GError **error)
@@ -173,12 +241,16 @@ gboolean helper_supervise(const HelperRun *run, pid_t caller, HelperOutcome *out
         return TRUE;
     }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    HelperLimits limits;
+    helper_limits_init(&limits, &run->limits);
     gboolean ok = launch(run, &running, error);
-    if (ok)
-        watch(&running, caller_fd);
+    g_autofree char *exceeded = ok ? watch(&running, caller_fd, &limits) : NULL;
     reap_all();
     outcome->caller_gone = is_dead(caller_fd);
     if (ok)
-        read_status(running.status_fd, outcome);
-    return ok;
+        read_status(&running, outcome);
+    if (ok && exceeded == NULL)
+        exceeded = helper_limits_check_end(&limits);
+    helper_limits_clear(&limits);
+    return exceeded == NULL ? ok : sandbox_error(error, SLUICE_SANDBOX_ERROR_LIMIT, "%s", exceeded);
 }

@@ -71,10 +71,27 @@ static void add_number(SandboxPlan *plan, SandboxOpType type, unsigned number)
     sandbox_plan_add(plan, type, text);
 }
 
+static void plan_limits(SandboxPlan *plan, const SluiceSandboxLimits *limits)
+{
+    const uint64_t numbers[] = {limits->processes, limits->memory, limits->disk,
+                                limits->files,     limits->output, limits->free_space};
+    char texts[G_N_ELEMENTS(numbers)][24];
+    const char *args[G_N_ELEMENTS(numbers) + 1] = {NULL};
+    uint64_t any = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        g_snprintf(texts[i], sizeof texts[i], "%" G_GUINT64_FORMAT, numbers[i]);
+        args[i] = texts[i];
+        any |= numbers[i];
+    }
+    if (any != 0)
+        sandbox_plan_addv(plan, SANDBOX_OP_LIMITS, args);
+}
+
 static void plan_root(SandboxPlan *plan, const SandboxPlace *place, const SluiceSandboxCommand *command)
 {
     char own[32];
     g_snprintf(own, sizeof own, "overlay-%u", place->serial);
+    plan_limits(plan, &command->limits);
     sandbox_plan_add(plan, SANDBOX_OP_NAMESPACES, place->join ? "join" : "new");
     sandbox_plan_add(plan, SANDBOX_OP_NETWORK, command->network ? "host" : "none");
     if (command->loopback_port > 0)

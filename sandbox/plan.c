@@ -20,6 +20,7 @@ static const struct {
     [SANDBOX_OP_NAMESPACES] = {"namespaces", 1, 1},
     [SANDBOX_OP_NETWORK] = {"network", 1, 1},
     [SANDBOX_OP_LISTEN] = {"listen", 1, 1},
+    [SANDBOX_OP_LIMITS] = {"limits", 6, 6},
     [SANDBOX_OP_WORK] = {"work", 1, 1},
     [SANDBOX_OP_LOWER] = {"lower", 1, 1},
     [SANDBOX_OP_OVERLAY] = {"overlay", 1, 1},

@@ -9,6 +9,7 @@
 #include "sandbox.h"
 
 typedef enum {
+    SANDBOX_OP_LIMITS,      /* PROCESSES, MEMORY, DISK, FILES, OUTPUT, FREE-SPACE as in SluiceSandboxLimits */
     SANDBOX_OP_NAMESPACES,  /* new|join: the user namespace; always with a mount namespace of its own */
     SANDBOX_OP_NETWORK,     /* none|host */
     SANDBOX_OP_LISTEN,      /* PORT on the loopback addresses; the sockets go to the caller, who says when to go on */

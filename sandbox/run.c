@@ -120,12 +120,17 @@ static void on_unavailable(Run *run, SandboxMessage *message)
     end_with(run, SLUICE_SANDBOX_ERROR_UNAVAILABLE, message->text);
 }
 
+static void on_limit(Run *run, SandboxMessage *message)
+{
+    end_with(run, SLUICE_SANDBOX_ERROR_LIMIT, message->text);
+}
+
 static const struct {
     const char *word;
     void (*handle)(Run *run, SandboxMessage *message);
 } handlers[] = {
     {"listener", on_listener}, {"listening", on_listening},     {"exit", on_exit_status},
-    {"error", on_error},       {"unavailable", on_unavailable},
+    {"error", on_error},       {"unavailable", on_unavailable}, {"limit", on_limit},
 };
 
 static void take_message(Run *run)

@@ -10,6 +10,7 @@
 #define SANDBOX_MESSAGE_FDS_MAX 4u
 #define SANDBOX_LISTENERS_MAX   2u   /* 127.0.0.1 and [::1] */
 #define SANDBOX_END_SECONDS     10   /* what a helper that was told to end may take before it is killed */
+#define SANDBOX_LIMITS_INTERVAL 20   /* milliseconds between two looks at what a sandbox takes */
 #define SANDBOX_START_SECONDS   30   /* what the server of trees may take to be ready */
 #define SANDBOX_LINKS_MAX       40u  /* symbolic links in one path, as the kernel's limit */
 #define SANDBOX_CHECKOUTS_KEPT  8u   /* cached checkouts below a store that are not in use */

@@ -32,7 +32,8 @@ typedef enum {
     SLUICE_SANDBOX_ERROR_SETUP,       /* mount, spawn or protocol failure */
     SLUICE_SANDBOX_ERROR_CAPTURE,     /* the build left something that cannot be stored */
     SLUICE_SANDBOX_ERROR_TIMEOUT,
-    SLUICE_SANDBOX_ERROR_CANCELLED
+    SLUICE_SANDBOX_ERROR_CANCELLED,
+    SLUICE_SANDBOX_ERROR_LIMIT /* a command took more than it may; the message says what */
 } SluiceSandboxError;
 
 /* The version of what a sandbox looks like from inside (mounts, /dev, /proc, /tmp): part of every environment digest. */
@@ -69,6 +70,20 @@ typedef struct {
     gboolean read_only;
 } SluiceSandboxBind;
 
+/*
+ * Bounds of one command with all that it starts; 0: none.  The kernel enforces
+ * `disk` (for one file), `memory` (for /tmp and /dev/shm) and, where the caller is not the host's root, `processes`.  All are counted
+ * every 20 ms and at the end, and who is found beyond one is ended: so the others can be passed for that long.
+ */
+typedef struct {
+    uint64_t processes;  /* and threads, at a time */
+    uint64_t memory;     /* bytes that processes have for themselves, and those in /tmp and /dev/shm */
+    uint64_t disk;       /* bytes in the sandbox's upper */
+    uint64_t files;      /* files, links and directories there */
+    uint64_t output;     /* bytes of each of stdout and stderr, where it is a file */
+    uint64_t free_space; /* bytes that are left on the store's disk, whoever filled it */
+} SluiceSandboxLimits;
+
 typedef struct {
     const char *const *argv; /* NULL-terminated; argv[0] is looked up in the sandbox's PATH */
     const char *const *envp; /* NULL-terminated "NAME=value"; nothing else is inherited */
@@ -89,12 +104,13 @@ typedef struct {
     gpointer listener_data;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
     unsigned timeout;                   /* seconds; 0: none */
-    GCancellable *cancellable;          /* or NULL */
-    gboolean new_session;               /* setsid: everything but an interactive shell */
+    SluiceSandboxLimits limits;
+    GCancellable *cancellable; /* or NULL */
+    gboolean new_session;      /* setsid: everything but an interactive shell */
 } SluiceSandboxCommand;
 
 /* Runs one command to its end and reaps everything that it left behind.  `status` gets the exit status (128 + signal if it was
- * killed).  FALSE: the sandbox itself failed, timed out or was cancelled, or the command could not be started; a command that is
+ * killed).  FALSE: the sandbox itself failed, exceeded a limit, timed out or was cancelled, or the command could not be started; a command that is
  * absent is SETUP with "… not found in the sandbox".  Also after FALSE the sandbox can be captured and used again. */
 gboolean sluice_sandbox_run(SluiceSandbox *sandbox, const SluiceSandboxCommand *command, int *status, GError **error);
 

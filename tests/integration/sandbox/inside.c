@@ -7,10 +7,13 @@
  *   inside whiteout PATH    tries to make what an overlay takes for a removed file
  *   inside opaque PATH      tries to set the attribute that hides the staged directory
  *   inside userns           tries everything again as root of a user namespace of its own
+ *   inside threads N        starts N threads, and waits
+ *   inside memory BYTES     fills so much memory, and waits
  *   inside daemon NAME      leaves a process behind that is out of the session and ignores signals
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -118,12 +121,42 @@ static int do_daemon(const char *name)
         pause();
 }
 
+static void *wait_for_ever(void *unused)
+{
+    while (pause() < 0)
+        ;
+    return NULL;
+}
+
+static int do_threads(const char *count)
+{
+    pthread_t thread;
+    for (int i = atoi(count); i > 0; i--) {
+        if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+            return 1;
+    }
+    wait_for_ever(NULL);
+    return 0;
+}
+
+static int do_memory(const char *bytes)
+{
+    size_t size = (size_t)atoll(bytes);
+    char *memory = malloc(size);
+    if (memory == NULL)
+        return 1;
+    memset(memory, 1, size);
+    wait_for_ever(NULL);
+    return memory[0];
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *argument);
 } verbs[] = {
-    {"connect", do_connect}, {"socket", do_socket}, {"deep", do_deep},     {"whiteout", do_whiteout},
-    {"opaque", do_opaque},   {"userns", do_userns}, {"daemon", do_daemon},
+    {"connect", do_connect},   {"socket", do_socket},   {"deep", do_deep},
+    {"whiteout", do_whiteout}, {"opaque", do_opaque},   {"userns", do_userns},
+    {"daemon", do_daemon},     {"threads", do_threads}, {"memory", do_memory},
 };
 
 int main(int argc, char **argv)

@@ -161,6 +161,21 @@ static void set_timeout(Options *options, const char *value)
     options->command.timeout = (unsigned)atoi(value);
 }
 
+/* NAME=NUMBER */
+static void set_limit(Options *options, const char *value)
+{
+    SluiceSandboxLimits *limits = &options->command.limits;
+    const struct {
+        const char *name;
+        uint64_t *number;
+    } names[] = {{"processes=", &limits->processes}, {"memory=", &limits->memory}, {"disk=", &limits->disk},
+                 {"files=", &limits->files},         {"output=", &limits->output}, {"free=", &limits->free_space}};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_str_has_prefix(value, names[i].name))
+            *names[i].number = g_ascii_strtoull(value + strlen(names[i].name), NULL, 10);
+    }
+}
+
 static void set_cancel(Options *options, const char *value)
 {
     options->cancel_after = atoi(value);
@@ -202,7 +217,7 @@ static const struct {
     {"--mode", set_mode},       {"--env", set_env},       {"--writable", set_writable}, {"--bind", set_bind},
     {"--capture", set_capture}, {"--uid", set_uid},       {"--gid", set_gid},           {"--cwd", set_cwd},
     {"--timeout", set_timeout}, {"--cancel", set_cancel}, {"--port", set_port},         {"--repeat", set_repeat},
-    {"--flag", set_flag},       {"--report", set_report}, {"--parallel", set_parallel},
+    {"--flag", set_flag},       {"--report", set_report}, {"--parallel", set_parallel}, {"--limit", set_limit},
 };
 
 static char **parse_options(Options *options, char **args)

@@ -92,6 +92,15 @@ static void test_everything(void)
                 "launch /usr/bin/bwrap sh -c \"echo \\\"$1\\\"\" \"gr\\303\\274n\" \"\"\n");
 }
 
+static void test_limits(void)
+{
+    SluiceSandboxCommand command = simple_command();
+    command.limits = (SluiceSandboxLimits){.processes = 1, .disk = G_MAXUINT64, .free_space = 3};
+    g_autoptr(SandboxPlan) plan = sandbox_plan_for_command(&place, &command, NULL);
+    g_autofree char *text = sandbox_plan_to_text(plan);
+    g_assert_true(g_str_has_prefix(text, "limits 1 0 18446744073709551615 0 0 3\nnamespaces join\n"));
+}
+
 static void test_network(void)
 {
     SluiceSandboxCommand command = simple_command();
@@ -243,6 +252,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/simple", test_simple);
     g_test_add_func("/plan/everything", test_everything);
     g_test_add_func("/plan/network", test_network);
+    g_test_add_func("/plan/limits", test_limits);
     g_test_add_func("/plan/bytes", test_bytes);
     g_test_add_func("/plan/bad-bytes", test_bad_bytes);
     g_test_add_func("/plan/refused/commands", test_refused_commands);
