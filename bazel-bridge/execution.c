@@ -165,7 +165,7 @@ static gboolean run_action(SluiceJob *job, SluiceExecutionOutcome *outcome, GErr
         .arguments = (const char *const *)action->arguments->pdata,
         .environment = (const char *const *)action->environment->pdata,
         .working_directory = action->working_directory,
-        .timeout_us = action->timeout_us,
+        .timeout_us = action->timeout_us > 0 ? action->timeout_us : executions->executor.timeout_us,
     };
     return sluice_action_make_parents(executions->endpoint->bridge->store, action, &execution.input_root, error) &&
            executions->executor.execute(&execution, job->cancellable, outcome, executions->executor.data, error);
@@ -181,20 +181,27 @@ static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, GError **err
     return sluice_proxy_store(endpoint, &job->action->digest, result, error);
 }
 
+static GBytes *answer_of_outcome(SluiceJob *job, const SluiceExecutionOutcome *outcome, int64_t started)
+{
+    GError *error = NULL;
+    g_autoptr(GBytes) result = sluice_outputs_collect(job->executions->endpoint->bridge->store, job->action, outcome,
+                                                      started, g_get_real_time(), &error);
+    if (result == NULL || !keep(job, outcome->exit_code, result, &error))
+        return answer_of_error(job, error);
+    return sluice_operation_succeeded(job->name, &job->action->digest, result, FALSE, outcome->stopped);
+}
+
 static GBytes *run_job(SluiceJob *job)
 {
-    SluiceEndpoint *endpoint = job->executions->endpoint;
     SluiceExecutionOutcome outcome = {0};
     GError *error = NULL;
     int64_t started = g_get_real_time();
     if (!run_action(job, &outcome, &error))
         return answer_of_error(job, error);
-    SLUICE_COUNT(endpoint, executed, 1);
-    g_autoptr(GBytes) result =
-        sluice_outputs_collect(endpoint->bridge->store, job->action, &outcome, started, g_get_real_time(), &error);
-    if (result == NULL || !keep(job, outcome.exit_code, result, &error))
-        return answer_of_error(job, error);
-    return sluice_operation_succeeded(job->name, &job->action->digest, result, FALSE);
+    SLUICE_COUNT(job->executions->endpoint, executed, 1);
+    GBytes *answer = answer_of_outcome(job, &outcome, started);
+    g_free(outcome.stopped);
+    return answer;
 }
 
 /* Those that ended long ago are forgotten. */
@@ -257,6 +264,11 @@ void sluice_executions_free(SluiceExecutions *executions)
     g_hash_table_unref(executions->by_name);
     g_mutex_clear(&executions->lock);
     g_free(executions);
+}
+
+int64_t sluice_executions_get_timeout(const SluiceExecutions *executions)
+{
+    return executions->executor.timeout_us;
 }
 
 void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceAction *action)

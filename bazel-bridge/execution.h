@@ -39,8 +39,9 @@ GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, c
 
 typedef enum { SLUICE_STAGE_CACHE_CHECK = 1, SLUICE_STAGE_QUEUED, SLUICE_STAGE_EXECUTING } SluiceExecutionStage;
 GBytes *sluice_operation_running(const char *name, SluiceExecutionStage stage, const SluiceDigest *action);
-/* With an ActionResult. */
-GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action, GBytes *result, gboolean cached);
+/* With an ActionResult; `message` for the user, or NULL. */
+GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action, GBytes *result, gboolean cached,
+                                   const char *message);
 GBytes *sluice_operation_failed(const char *name, const SluiceDigest *action, grpc_status_code code,
                                 const char *message);
 /* FAILED_PRECONDITION that names the blobs. */
@@ -49,6 +50,8 @@ GBytes *sluice_operation_missing(const char *name, const SluiceDigest *action, c
 /* ---- Executions (execution.c) -------------------------------------------------------------------------------------------------------- */
 
 typedef struct SluiceJob SluiceJob;
+/* The longest time that an action may ask for; 0: any. */
+int64_t sluice_executions_get_timeout(const SluiceExecutions *executions);
 /* Runs the action (taken), or joins the same one that runs; the call is answered when it ends.  The call is in the table's hand then. */
 void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceAction *action);
 /* FALSE: there is no such execution, and the call is still the caller's. */

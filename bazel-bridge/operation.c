@@ -58,7 +58,8 @@ static GBytes *finished(const char *name, const SluiceDigest *action, const GByt
     return g_byte_array_free_to_bytes(operation);
 }
 
-GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action, GBytes *result, gboolean cached)
+GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action, GBytes *result, gboolean cached,
+                                   const char *message)
 {
     g_autoptr(GByteArray) response = g_byte_array_new();
     gsize length = 0;
@@ -66,6 +67,8 @@ GBytes *sluice_operation_succeeded(const char *name, const SluiceDigest *action,
     sluice_wire_put_bytes(response, RESPONSE_RESULT, data, length);
     if (cached)
         sluice_wire_put_varint(response, RESPONSE_CACHED, TRUE);
+    if (message != NULL)
+        sluice_wire_put_string(response, RESPONSE_MESSAGE, message);
     return finished(name, action, response);
 }
 

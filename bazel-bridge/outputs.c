@@ -188,17 +188,25 @@ static void put_outcome(GByteArray *result, const SluiceExecutionOutcome *outcom
     put_message(result, RESULT_METADATA, metadata);
 }
 
-GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, const SluiceExecutionOutcome *outcome,
-                               int64_t started, int64_t ended, GError **error)
+static gboolean collect(SluiceStore *store, const SluiceAction *action, const SluiceDigest *root, GByteArray *result,
+                        GError **error)
 {
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(store, &outcome->root, error);
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(store, root, error);
     if (tree == NULL)
-        return NULL;
-    g_autoptr(GByteArray) result = g_byte_array_new();
+        return FALSE;
     Collector collector = {store, action, tree, result};
     for (guint i = 0; action->outputs->pdata[i] != NULL; i++)
         if (!collect_output(&collector, i, error))
-            return NULL;
+            return FALSE;
+    return TRUE;
+}
+
+GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, const SluiceExecutionOutcome *outcome,
+                               int64_t started, int64_t ended, GError **error)
+{
+    g_autoptr(GByteArray) result = g_byte_array_new();
+    if (outcome->stopped == NULL && !collect(store, action, &outcome->root, result, error))
+        return NULL;
     put_outcome(result, outcome, started, ended);
     return g_byte_array_free_to_bytes(g_steal_pointer(&result));
 }

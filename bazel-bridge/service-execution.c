@@ -67,6 +67,23 @@ static void answer(SluiceCall *call, GBytes *operation)
     g_bytes_unref(operation);
 }
 
+static gboolean check_timeout(SluiceCall *call, const SluiceAction *action, GError **error)
+{
+    int64_t most = sluice_executions_get_timeout(call->endpoint->executions);
+    if (most == 0 || action->timeout_us <= most)
+        return TRUE;
+    g_set_error(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE,
+                "the action wants a timeout of %.0f seconds, more than the %.0f that it may have",
+                (double)action->timeout_us / G_USEC_PER_SEC, (double)most / G_USEC_PER_SEC);
+    return FALSE;
+}
+
+static SluiceAction *load(SluiceCall *call, const SluiceDigest *digest, GArray *missing, GError **error)
+{
+    g_autoptr(SluiceAction) action = sluice_action_load(sluice_call_get_store(call), digest, missing, error);
+    return action != NULL && check_timeout(call, action, error) ? g_steal_pointer(&action) : NULL;
+}
+
 static void execute(SluiceCall *call)
 {
     Request request = *(Request *)call->state;
@@ -74,12 +91,11 @@ static void execute(SluiceCall *call)
     GError *error = NULL;
     g_autoptr(GBytes) known = request.skip_cache_lookup ? NULL : find_result(call, digest, &error);
     if (known != NULL) {
-        answer(call, sluice_operation_succeeded(ANSWERED_NAME, digest, known, TRUE));
+        answer(call, sluice_operation_succeeded(ANSWERED_NAME, digest, known, TRUE, NULL));
         return;
     }
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
-    SluiceAction *action =
-        error == NULL ? sluice_action_load(sluice_call_get_store(call), digest, missing, &error) : NULL;
+    SluiceAction *action = error == NULL ? load(call, digest, missing, &error) : NULL;
     if (action == NULL) {
         sluice_call_fail_error(call, error);
     } else if (missing->len > 0) {

@@ -78,11 +78,6 @@ gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **e
 /* Stops it and puts the account into the build.  FALSE if it could not serve. */
 gboolean proxy_finish(Proxy *proxy, GError **error);
 
-/* ---- executor.c ---- */
-
-/* Actions of the build's clients, each in a sandbox of its own; context->budget and context->staging are there. */
-void executor_init(SluiceExecutor *executor, Build *build);
-
 /* ---- build.c ---- */
 
 gboolean build_begin(Build *build, Element *element, const BuildContext *context, const char *action, GError **error);

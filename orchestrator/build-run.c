@@ -39,6 +39,8 @@ static gboolean translate_error(GError *problem, GError **error)
     }
     if (problem->code == SLUICE_SANDBOX_ERROR_CANCELLED)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "%s", problem->message);
+    else if (problem->code == SLUICE_SANDBOX_ERROR_LIMIT)
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "The build was stopped: %s", problem->message);
     else
         error_set(error, ERROR_SANDBOX, sandbox_reason(problem), NULL, "%s", problem->message);
     g_error_free(problem);
@@ -162,6 +164,11 @@ gboolean build_run_command(Build *build, SluiceSandbox *sandbox, const RunPlan *
         .cancellable = build->context->cancellable,
         .new_session = !plan->interactive,
     };
+    if (build->context->execution) {
+        SluiceSandboxLimits limits;
+        execution_policy_get_limits(build->context->execution, sluice_store_get_path(build->context->store), &limits);
+        command.limits.free_space = limits.free_space;
+    }
     GError *problem = NULL;
     return sluice_sandbox_run(sandbox, &command, status, &problem) || translate_error(problem, error);
 }

@@ -11,6 +11,7 @@
 
 #include "job-budget.h"
 #include "artifact.h"
+#include "execution-policy.h"
 #include "kind.h"
 #include "layout.h"
 #include "sandbox.h"
@@ -26,15 +27,16 @@ typedef struct Cluster Cluster;
 
 typedef struct {
     SluiceStore *store;
-    const Cluster *cluster;    /* behind the action-proxies; NULL: none */
-    JobBudget *budget;         /* for actions of clients; NULL: none is executed */
-    SluiceStaging *staging;    /* NULL is allowed where no command runs (import, stack, filter) */
-    const EventSink *events;   /* or NULL */
-    GCancellable *cancellable; /* or NULL */
-    int log_fd;                /* the element's log, opened for appending (and reading); -1: none */
-    const char *log_name;      /* its name in the artifact, "KEY8-build.DATE.log"; NULL: "build.log" */
-    unsigned timeout;          /* seconds for each run of commands; 0: none */
-    gboolean strict;           /* dependencies are taken by strict key only */
+    const Cluster *cluster;           /* behind the action-proxies; NULL: none */
+    JobBudget *budget;                /* for actions of clients; NULL: none is executed */
+    SluiceStaging *staging;           /* NULL is allowed where no command runs (import, stack, filter) */
+    const EventSink *events;          /* or NULL */
+    GCancellable *cancellable;        /* or NULL */
+    int log_fd;                       /* the element's log, opened for appending (and reading); -1: none */
+    const char *log_name;             /* its name in the artifact, "KEY8-build.DATE.log"; NULL: "build.log" */
+    unsigned timeout;                 /* seconds for each run of commands; 0: none */
+    const ExecutionPolicy *execution; /* of the actions of clients; NULL: nothing bounds them */
+    gboolean strict;                  /* dependencies are taken by strict key only */
     CacheBuildtrees buildtrees;
 } BuildContext;
 

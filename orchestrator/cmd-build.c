@@ -224,6 +224,7 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
         .log_name = log_name,
         .strict = plan->app->strict,
         .buildtrees = plan->app->config->buildtrees,
+        .execution = &plan->app->config->execution,
     };
     return build_run(element, &build, error);
 }

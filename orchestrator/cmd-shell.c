@@ -79,7 +79,11 @@ static gboolean run_shell(App *app, Element *element, int *status, GError **erro
         .n_binds = binds->len,
         .interactive = isatty(STDIN_FILENO),
     };
-    BuildContext context = {.store = app->store, .events = &app->sink, .log_fd = -1, .strict = app->strict};
+    BuildContext context = {.store = app->store,
+                            .events = &app->sink,
+                            .log_fd = -1,
+                            .strict = app->strict,
+                            .execution = &app->config->execution};
     if (!check_mounts(binds, error) || !(context.staging = sluice_staging_start(app->store, app->staging_mode, error)))
         return FALSE;
     context.budget = app_make_job_budget(app);

@@ -1,8 +1,5 @@
-/*
- * executor.c - runs the actions of an element's clients: each in a sandbox of its own, whose root is the element's environment with the
- * action's inputs at one fixed place; nothing else of the element is there.
- */
-#include "build-private.h"
+/* executor.c - see executor.h */
+#include "executor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +9,13 @@
 /* Where the input root is in every action's sandbox: part of what an action can see, so a change is a new SLUICE_SANDBOX_LAYOUT. */
 #define EXECUTION_ROOT "/sluice/action"
 
+struct Executor {
+    ExecutorPlace place;
+    SluiceSandboxLimits limits;
+};
+
 typedef struct {
-    Build *build;
+    Executor *executor;
     const SluiceExecution *execution;
     GCancellable *cancellable;
     SluiceSandbox *sandbox;
@@ -37,7 +39,7 @@ static int open_output(SluiceStore *store, GError **error)
 
 static gboolean open_outputs(Run *run, GError **error)
 {
-    SluiceStore *store = run->build->context->store;
+    SluiceStore *store = run->executor->place.store;
     run->out = open_output(store, error);
     run->err = run->out >= 0 ? open_output(store, error) : -1;
     return run->err >= 0;
@@ -45,33 +47,43 @@ static gboolean open_outputs(Run *run, GError **error)
 
 static gboolean open_sandbox(Run *run, GError **error)
 {
-    Build *build = run->build;
-    SluiceStore *store = build->context->store;
+    const ExecutorPlace *place = &run->executor->place;
     SluiceDigest root;
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(store, &build->environment_root, error);
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(place->store, &place->environment_root, error);
     if (!tree || !sluice_tree_set_directory(tree, EXECUTION_ROOT, &run->execution->input_root, error) ||
         !sluice_tree_commit(tree, &root, error))
         return FALSE;
-    run->sandbox = sluice_sandbox_new(build->context->staging, store, &root, error);
+    run->sandbox = sluice_sandbox_new(place->staging, place->store, &root, error);
     return run->sandbox != NULL;
 }
 
-/* The sandbox's errors in the terms of bazel-bridge.h. */
-static gboolean translate(GError *problem, GError **error)
+/* The sandbox's errors in the terms of bazel-bridge.h.  What was stopped by a limit has failed as a command does. */
+static gboolean translate(GError *problem, SluiceExecutionOutcome *outcome, GError **error)
 {
-    if (g_error_matches(problem, SLUICE_SANDBOX_ERROR, SLUICE_SANDBOX_ERROR_TIMEOUT))
-        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, problem->message);
-    else if (g_error_matches(problem, SLUICE_SANDBOX_ERROR, SLUICE_SANDBOX_ERROR_CANCELLED))
-        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_CANCELLED, problem->message);
-    else {
-        g_propagate_error(error, problem);
-        return FALSE;
+    enum { KILLED = 128 + 9 };
+    static const struct {
+        SluiceSandboxError from;
+        GIOErrorEnum to;
+    } codes[] = {{SLUICE_SANDBOX_ERROR_TIMEOUT, G_IO_ERROR_TIMED_OUT},
+                 {SLUICE_SANDBOX_ERROR_CANCELLED, G_IO_ERROR_CANCELLED}};
+    if (g_error_matches(problem, SLUICE_SANDBOX_ERROR, SLUICE_SANDBOX_ERROR_LIMIT)) {
+        outcome->exit_code = KILLED;
+        outcome->stopped = g_strdup_printf("the action was stopped: %s", problem->message);
+        g_error_free(problem);
+        return TRUE;
     }
-    g_error_free(problem);
+    for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
+        if (g_error_matches(problem, SLUICE_SANDBOX_ERROR, (int)codes[i].from)) {
+            g_set_error_literal(error, G_IO_ERROR, (int)codes[i].to, problem->message);
+            g_error_free(problem);
+            return FALSE;
+        }
+    }
+    g_propagate_error(error, problem);
     return FALSE;
 }
 
-static gboolean run_command(Run *run, int *status, GError **error)
+static gboolean run_command(Run *run, SluiceExecutionOutcome *outcome, GError **error)
 {
     const SluiceExecution *execution = run->execution;
     static const char *const writable[] = {EXECUTION_ROOT, NULL};
@@ -80,36 +92,62 @@ static gboolean run_command(Run *run, int *status, GError **error)
         .argv = execution->arguments,
         .envp = execution->environment,
         .cwd = cwd,
-        .uid = build_uid(run->build),
-        .gid = build_gid(run->build),
+        .uid = run->executor->place.uid,
+        .gid = run->executor->place.gid,
         .root_read_only = TRUE,
         .writable = writable,
         .stdin_fd = -1,
         .stdout_fd = run->out,
         .stderr_fd = run->err,
         .timeout = (unsigned)((execution->timeout_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC),
+        .limits = run->executor->limits,
         .cancellable = run->cancellable,
         .new_session = TRUE,
     };
     GError *problem = NULL;
-    return sluice_sandbox_run(run->sandbox, &command, status, &problem) || translate(problem, error);
+    return sluice_sandbox_run(run->sandbox, &command, &outcome->exit_code, &problem) ||
+           translate(problem, outcome, error);
 }
 
-static gboolean keep_output(Build *build, int fd, SluiceDigest *digest, GError **error)
+/* Of what was stopped, no more than it may say. */
+static gboolean cut_output(const Run *run, int fd)
+{
+    off_t most = (off_t)run->executor->limits.output, size = lseek(fd, 0, SEEK_END);
+    return size >= 0 && (most == 0 || size <= most || ftruncate(fd, most) == 0);
+}
+
+/* Not every client shows the message of an answer, but all show this. */
+static gboolean append_reason(int fd, const char *reason)
+{
+    g_autofree char *line = g_strdup_printf("%ssluice: %s\n", lseek(fd, 0, SEEK_END) > 0 ? "\n" : "", reason);
+    gssize length = (gssize)strlen(line);
+    return write(fd, line, (gsize)length) == length;
+}
+
+static gboolean keep_output(const ExecutorPlace *place, int fd, SluiceDigest *digest, GError **error)
 {
     if (lseek(fd, 0, SEEK_SET) < 0)
         return failed(error, "cannot read an action's output");
-    return sluice_store_put_fd(build->context->store, fd, NULL, digest, error) &&
-           (!build->lease || sluice_lease_add_blob(build->lease, digest, error));
+    return sluice_store_put_fd(place->store, fd, NULL, digest, error) &&
+           (!place->lease || sluice_lease_add_blob(place->lease, digest, error));
+}
+
+static gboolean collect_files(Run *run, SluiceExecutionOutcome *outcome, GError **error)
+{
+    SluiceLease *lease = run->executor->place.lease;
+    return sluice_sandbox_capture(run->sandbox, EXECUTION_ROOT, &outcome->root, NULL, error) &&
+           (!lease || sluice_lease_add_tree(lease, &outcome->root, error));
 }
 
 static gboolean collect(Run *run, SluiceExecutionOutcome *outcome, GError **error)
 {
-    Build *build = run->build;
-    return sluice_sandbox_capture(run->sandbox, EXECUTION_ROOT, &outcome->root, NULL, error) &&
-           (!build->lease || sluice_lease_add_tree(build->lease, &outcome->root, error)) &&
-           keep_output(build, run->out, &outcome->standard_output, error) &&
-           keep_output(build, run->err, &outcome->standard_error, error);
+    const ExecutorPlace *place = &run->executor->place;
+    if (outcome->stopped &&
+        (!cut_output(run, run->out) || !cut_output(run, run->err) || !append_reason(run->err, outcome->stopped)))
+        return failed(error, "cannot write an action's output");
+    return (outcome->stopped || collect_files(run, outcome, error)) &&
+           keep_output(place, run->out, &outcome->standard_output, error) &&
+           keep_output(place, run->err, &outcome->standard_error, error);
 }
 
 static void run_clear(Run *run)
@@ -125,19 +163,41 @@ static void run_clear(Run *run)
 static gboolean execute(const SluiceExecution *execution, GCancellable *cancellable, SluiceExecutionOutcome *outcome,
                         gpointer data, GError **error)
 {
-    Build *build = data;
-    int token = job_budget_take(build->context->budget, cancellable, error);
+    Executor *executor = data;
+    int token = job_budget_take(executor->place.budget, cancellable, error);
     if (token < 0)
         return FALSE;
-    Run run = {.build = build, .execution = execution, .cancellable = cancellable, .out = -1, .err = -1};
-    gboolean ok = open_outputs(&run, error) && open_sandbox(&run, error) &&
-                  run_command(&run, &outcome->exit_code, error) && collect(&run, outcome, error);
+    Run run = {.executor = executor, .execution = execution, .cancellable = cancellable, .out = -1, .err = -1};
+    gboolean ok = open_outputs(&run, error) && open_sandbox(&run, error) && run_command(&run, outcome, error) &&
+                  collect(&run, outcome, error);
     run_clear(&run);
     job_budget_give(token);
     return ok;
 }
 
-void executor_init(SluiceExecutor *executor, Build *build)
+/* ---- Executors ----------------------------------------------------------------------------------------------------------- */
+
+Executor *executor_new(const ExecutorPlace *place)
 {
-    *executor = (SluiceExecutor){execute, build, job_budget_get_size(build->context->budget)};
+    Executor *executor = g_new0(Executor, 1);
+    executor->place = *place;
+    if (place->policy)
+        execution_policy_get_limits(place->policy, sluice_store_get_path(place->store), &executor->limits);
+    return executor;
+}
+
+void executor_free(Executor *executor)
+{
+    g_free(executor);
+}
+
+void executor_describe(Executor *executor, SluiceExecutor *out)
+{
+    const ExecutorPlace *place = &executor->place;
+    *out = (SluiceExecutor){
+        .execute = execute,
+        .data = executor,
+        .parallel = job_budget_get_size(place->budget),
+        .timeout_us = place->policy ? place->policy->timeout * G_USEC_PER_SEC : 0,
+    };
 }

@@ -4,6 +4,7 @@
  */
 #include "build-private.h"
 #include "cluster.h"
+#include "executor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,8 @@ struct Proxy {
     SluiceUpstream *upstream; /* or NULL */
     SluiceBridge *bridge;
     SluiceEndpoint *endpoint;
-    char *work_dir; /* of the UNIX socket, or NULL */
+    Executor *executor; /* or NULL */
+    char *work_dir;     /* of the UNIX socket, or NULL */
     char *socket_path;
     const char *bind_path; /* in the sandbox */
     GError *problem;       /* of a listener, found while the sandbox started */
@@ -36,6 +38,7 @@ static void proxy_free(Proxy *proxy)
         sluice_bridge_free(proxy->bridge);
     if (proxy->upstream)
         sluice_upstream_free(proxy->upstream);
+    executor_free(proxy->executor);
     if (proxy->work_dir)
         sluice_remove_tree(proxy->work_dir, NULL);
     g_clear_error(&proxy->problem);
@@ -101,6 +104,22 @@ static gboolean connect_cluster(Proxy *proxy, GError **error)
     return proxy->upstream && sluice_upstream_start_pushing(proxy->upstream, error);
 }
 
+static Executor *make_executor(Build *build)
+{
+    const BuildContext *context = build->context;
+    const ExecutorPlace place = {
+        .store = context->store,
+        .staging = context->staging,
+        .budget = context->budget,
+        .lease = build->lease,
+        .environment_root = build->environment_root,
+        .uid = build_uid(build),
+        .gid = build_gid(build),
+        .policy = context->execution,
+    };
+    return executor_new(&place);
+}
+
 Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
 {
     g_return_val_if_fail(build->has_environment_root, NULL);
@@ -110,7 +129,8 @@ Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
     SluiceExecutor executor;
     SluiceEndpointPolicy policy = {&environment, plan->cache_writes, build->element->full_name};
     if (build->context->budget && build->context->staging) {
-        executor_init(&executor, build);
+        proxy->executor = make_executor(build);
+        executor_describe(proxy->executor, &executor);
         policy.executor = &executor;
     }
     gboolean connected = connect_cluster(proxy, error);

@@ -7,9 +7,9 @@
 #define USER_CONFIG_MAX_BYTES (1024 * 1024)
 
 static const char *const root_keys[] = {
-    "sourcedir", "cachedir", "logdir",  "workspacedir", "cache",     "scheduler",     "build",
-    "fetch",     "track",    "logging", "prompt",       "artifacts", "source-caches", "remote-execution",
-    "projects",  "sluice",   NULL};
+    "sourcedir", "cachedir", "logdir", "workspacedir", "cache",         "scheduler",        "build",    "fetch",
+    "track",     "logging",  "prompt", "artifacts",    "source-caches", "remote-execution", "projects", "execution",
+    "sluice",    NULL};
 
 gboolean on_error_parse(const char *text, OnError *out)
 {
@@ -336,6 +336,7 @@ static gboolean read_root(UserConfig *config, GError **error)
            read_path(config->root, "sourcedir", &config->sourcedir, error) &&
            read_path(config->root, "workspacedir", &config->workspacedir, error) && read_cache(config, error) &&
            read_scheduler(config, error) && read_build(config, error) && read_logging(config, error) &&
+           execution_policy_read(config->root, &config->execution, error) &&
            check_source_policy(config, "fetch", error) && check_source_policy(config, "track", error) &&
            check_caches(config->root, "artifacts", error) && check_caches(config->root, "source-caches", error) &&
            cluster_config_read(config->root, config->arena, &config->cluster, error) && check_projects(config, error);
@@ -345,6 +346,7 @@ static UserConfig *config_new(void)
 {
     UserConfig *config = g_new0(UserConfig, 1);
     config->arena = arena_new();
+    execution_policy_init(&config->execution);
     config->fetchers = 10;
     config->builders = config->pushers = 4;
     config->network_retries = 2;

@@ -6,6 +6,7 @@
 
 #include "build.h"
 #include "cluster-config.h"
+#include "execution-policy.h"
 #include "node.h"
 
 typedef enum { ON_ERROR_CONTINUE, ON_ERROR_QUIT, ON_ERROR_TERMINATE } OnError;
@@ -28,6 +29,7 @@ typedef struct {
     gboolean verbose, debug;
     const char *element_format, *message_format;
     const ClusterConfig *cluster; /* NULL: none */
+    ExecutionPolicy execution;
 } UserConfig;
 
 /* `path` NULL: the default places; a file that was named must exist. */

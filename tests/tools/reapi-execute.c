@@ -174,6 +174,8 @@ static int print_response(GBytes *response)
     if (result != NULL) {
         puts(number_of(response, 2) ? "cached" : "executed");
         print_result(result);
+        print_text("message", response, 5);
+        puts("");
     }
     if (status == NULL)
         return 0;

@@ -131,6 +131,42 @@ check "a command that is none" contains "$work/out/bad" INVALID_ARGUMENT
 check "missing inputs" contains "$work/out/missing" "FAILED_PRECONDITION"
 check "are named" contains "$work/out/missing" "with details"
 
+# Actions that take more than they may: stopped, and the client is told why, whether it shows the answer's message or what was said.
+cat >"$work/limits.conf" <<'END'
+execution:
+  limits:
+    processes: 50
+    memory: 200M
+    disk: 10M
+    files: 200
+    output: 1M
+    timeout: 30
+END
+client greedy base.bst <<'END'
+greedy() { a=$(action $root out=made -- sh -c "$2"); r execute $a >$out/$1 || true; r get $(sed -n 's/^stderr //p' $out/$1) >$out/$1.said || true; }
+greedy processes 'bomb() { bomb | bomb & }; bomb; sleep 60'
+greedy disk 'i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero >part$i; done'
+greedy files 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); : >f$i; done'
+greedy output 'cat /dev/zero'
+greedy memory 'i=0; while [ $i -lt 30 ]; do i=$((i+1)); head -c 9000000 /dev/zero >/tmp/$i; done; sleep 60'
+greedy modest 'echo made >made'
+limits=timeout=31
+a=$(action $root -- true)
+r execute $a >$out/patient 2>&1 || true
+END
+sluice --config "$work/limits.conf" build greedy.bst
+check "greedy actions do not stop the build" test "$status" -eq 0
+check "checkout" checkout greedy.bst --deps none
+check "processes" contains "$work/out/processes" "message the action was stopped: more than 50 processes"
+for name in processes disk files output memory; do
+	check "$name: it failed" contains "$work/out/$name" "exit 137"
+	check "$name: with a message" contains "$work/out/$name" "message the action was stopped: more than"
+	check "$name: in its standard error, too" contains "$work/out/$name.said" "sluice: the action was stopped: more than"
+	check_not "$name: without outputs" contains "$work/out/$name" "file "
+done
+check "who takes little is not stopped" contains "$work/out/modest" "file made"
+check "who wants more time than there is" contains "$work/out/patient" "INVALID_ARGUMENT: the action wants a timeout of 31 seconds"
+
 # The same action of another element: a hit on the same root, none on another.
 same='a=$(action $root out=same -- sh -c "cat in.txt >same; echo same")
 r execute $a >$out/same'

@@ -8,13 +8,16 @@
 
 static const grpc_status_code OK = GRPC_STATUS_OK;
 
+enum { LONGEST = 100 }; /* seconds, of an action */
+
 /* The first argument tells it what to do. */
 typedef struct {
     Served served;
     SluiceEndpoint *endpoint;
     RpcClient client;
     _Atomic int runs, cancelled, held;
-    GMutex gate; /* "hold" waits for it */
+    _Atomic int64_t timeout_us; /* of the last one */
+    GMutex gate;                /* "hold" waits for it */
 } Bench;
 
 static gboolean finish(Bench *bench, const SluiceExecution *execution, SluiceExecutionOutcome *outcome, GError **error)
@@ -45,6 +48,7 @@ static gboolean execute(const SluiceExecution *execution, GCancellable *cancella
     Bench *bench = data;
     const char *what = execution->arguments[0];
     bench->runs++;
+    bench->timeout_us = execution->timeout_us;
     if (strcmp(what, "broken") == 0)
         g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the machine is broken");
     if (strcmp(what, "slow") == 0)
@@ -58,7 +62,9 @@ static gboolean execute(const SluiceExecution *execution, GCancellable *cancella
         g_mutex_lock(&bench->gate);
         g_mutex_unlock(&bench->gate);
     }
-    outcome->exit_code = strcmp(what, "fail") == 0 ? 3 : 0;
+    if (strcmp(what, "greedy") == 0)
+        outcome->stopped = g_strdup("it wanted too much");
+    outcome->exit_code = strcmp(what, "fail") == 0 || outcome->stopped != NULL ? 3 : 0;
     return finish(bench, execution, outcome, error);
 }
 
@@ -68,7 +74,7 @@ static void bench_open(Bench *bench, SluiceCacheWrites writes)
     memset(bench, 0, sizeof *bench);
     g_mutex_init(&bench->gate);
     served_open(&bench->served, NULL, SLUICE_CACHE_WRITES_OFF);
-    const SluiceExecutor executor = {execute, bench, 2};
+    const SluiceExecutor executor = {execute, bench, 2, LONGEST * G_USEC_PER_SEC};
     const SluiceDigest environment = fixture_put(&bench->served.fixture, "an environment");
     const SluiceEndpointPolicy policy = {&environment, writes, "test", &executor};
     g_autofree char *address = g_strdup_printf("unix:%s/executing", bench->served.fixture.directory);
@@ -91,6 +97,7 @@ static void bench_close(Bench *bench)
 typedef struct {
     const char *what, *text, *output, *working_directory;
     gboolean do_not_cache, old_fields;
+    unsigned timeout;
 } Wish;
 
 static SluiceDigest put_command(Bench *bench, const Wish *wish)
@@ -114,6 +121,11 @@ static SluiceDigest put_action(Bench *bench, const Wish *wish, const SluiceDiges
     SluiceDigest command = put_command(bench, wish);
     sluice_wire_put_digest(action, 1, &command);
     sluice_wire_put_digest(action, 2, root);
+    if (wish->timeout > 0) {
+        g_autoptr(GByteArray) duration = g_byte_array_new();
+        sluice_wire_put_varint(duration, 1, wish->timeout);
+        sluice_wire_put_bytes(action, 6, duration->data, duration->len);
+    }
     if (wish->do_not_cache)
         sluice_wire_put_varint(action, 7, TRUE);
     return fixture_put_array(&bench->served.fixture, action);
@@ -233,6 +245,35 @@ static void test_not_kept(void)
         served_call(&bench.client, GET_RESULT, served_request(2, &action), GRPC_STATUS_NOT_FOUND);
         bench_close(&bench);
     }
+}
+
+/* What was stopped for what it took: it failed, with a message, and has no outputs. */
+static void test_stopped(void)
+{
+    Bench bench;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    g_autoptr(GBytes) response = run_wish(&bench, &(Wish){.what = "greedy"});
+    g_autoptr(GBytes) result = served_bytes(response, 1), message = served_bytes(response, 5);
+    g_assert_cmpuint(served_count(response, 3), ==, 0);
+    g_assert_cmpuint(served_number(result, 4), ==, 3);
+    g_assert_cmpuint(served_count(result, 2), ==, 0);
+    g_assert_cmpuint(served_count(result, 6), ==, 1);
+    g_assert_cmpmem(g_bytes_get_data(message, NULL), g_bytes_get_size(message), "it wanted too much", 18);
+    bench_close(&bench);
+}
+
+static void test_timeout(void)
+{
+    Bench bench;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    g_autoptr(GBytes) allowed = run_wish(&bench, &(Wish){.what = "run", .timeout = LONGEST});
+    g_assert_cmpint(bench.timeout_us, ==, LONGEST * G_USEC_PER_SEC);
+    g_autoptr(GBytes) without = run_wish(&bench, &(Wish){.what = "run", .text = "without"});
+    g_assert_cmpint(bench.timeout_us, ==, LONGEST * G_USEC_PER_SEC);
+    SluiceDigest action = put_action(&bench, &(Wish){.what = "run", .timeout = LONGEST + 1}, &sluice_digest_empty);
+    served_stream(&bench.client, EXECUTE, served_messages(served_request(6, &action), NULL),
+                  GRPC_STATUS_INVALID_ARGUMENT);
+    bench_close(&bench);
 }
 
 static guint count_missing(GBytes *response)
@@ -385,6 +426,8 @@ int main(int argc, char **argv)
     g_test_add_func("/execution/capabilities", test_capabilities);
     g_test_add_func("/execution/success", test_success);
     g_test_add_func("/execution/not-kept", test_not_kept);
+    g_test_add_func("/execution/stopped", test_stopped);
+    g_test_add_func("/execution/timeout", test_timeout);
     g_test_add_func("/execution/missing", test_missing);
     g_test_add_func("/execution/refused", test_refused);
     g_test_add_func("/execution/merged", test_merged);

@@ -46,6 +46,29 @@ static void test_values(void)
     g_assert_false(config->verbose);
 }
 
+static void test_execution(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(UserConfig) config =
+        parse("execution:\n  audit-hits: 5\n  limits:\n    processes: 100\n    memory: infinity\n"
+              "    disk: 1%\n    output: 0\n    timeout: 0\n    free-space: 1G\n",
+              &error);
+    g_assert_no_error(error);
+    SluiceSandboxLimits limits;
+    execution_policy_get_limits(&config->execution, "/", &limits);
+    g_assert_cmpint(config->execution.audit_hits, ==, 5);
+    g_assert_cmpint(config->execution.timeout, ==, 0);
+    g_assert_cmpuint(limits.processes, ==, 100);
+    g_assert_cmpuint(limits.memory, ==, 0);
+    g_assert_cmpuint(limits.disk, ==, size_of_disk_share("/", 1));
+    g_assert_cmpuint(limits.output, ==, 0);
+    g_assert_cmpuint(limits.free_space, ==, 1u << 30);
+    g_assert_cmpuint(limits.files, ==, 1000000); /* the default */
+    execution_policy_init(&config->execution);
+    execution_policy_get_limits(&config->execution, "/", &limits);
+    g_assert_cmpuint(limits.memory, >, 1u << 20);
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -57,6 +80,11 @@ static void test_refused(void)
         {"scheduler:\n  builders: 0\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
         {"scheduler:\n  on-error: panic\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
         {"cache:\n  quota: much\n", "user.conf [line 2 column 9]", "INVALID_DATA"},
+        {"execution:\n  audit-hits: 101\n", "user.conf [line 2 column 14]", "INVALID_DATA"},
+        {"execution:\n  limits:\n    processes: -1\n", "user.conf [line 3 column 15]", "INVALID_DATA"},
+        {"execution:\n  limits:\n    memory: much\n", "user.conf [line 3 column 12]", "INVALID_DATA"},
+        {"execution:\n  limits:\n    output: 5%\n", "user.conf [line 3 column 12]", "INVALID_DATA"},
+        {"execution:\n  limits:\n    colour: 5\n", "user.conf [line 3 column 12]", "INVALID_DATA"},
         {"cache: [1]\n", "user.conf [line 1 column 7]", "INVALID_DATA"},
         {"build:\n  dependencies: build\n", "user.conf [line 2 column 16]", "INVALID_DATA"},
         {"logging: {\n", NULL, "INVALID_YAML"},
@@ -133,6 +161,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/user-config/defaults", test_defaults);
     g_test_add_func("/user-config/values", test_values);
+    g_test_add_func("/user-config/execution", test_execution);
     g_test_add_func("/user-config/refused", test_refused);
     g_test_add_func("/user-config/foreign", test_foreign);
     g_test_add_func("/user-config/sizes", test_sizes);

@@ -1,0 +1,28 @@
+/*
+ * executor.h - runs actions, each in a sandbox of its own: the environment as a read-only root, the action's inputs at one fixed place in it,
+ * and nothing else.
+ *
+ * Its functions may be called from several threads at a time.  What a place refers to must outlive the executor.
+ */
+#pragma once
+
+#include "bazel-bridge.h"
+#include "execution-policy.h"
+#include "job-budget.h"
+
+typedef struct {
+    SluiceStore *store;
+    SluiceStaging *staging;
+    JobBudget *budget;
+    SluiceLease *lease;            /* gets what comes out, for as long as it is not in the action cache; or NULL */
+    SluiceDigest environment_root; /* leased by the caller */
+    uid_t uid;
+    gid_t gid;
+    const ExecutionPolicy *policy; /* or NULL: no bounds */
+} ExecutorPlace;
+
+typedef struct Executor Executor;
+Executor *executor_new(const ExecutorPlace *place);
+void executor_free(Executor *executor);
+/* How bazel-bridge/ calls it. */
+void executor_describe(Executor *executor, SluiceExecutor *out);
