@@ -59,13 +59,18 @@ gboolean sluice_store_find_missing(SluiceStore *store, const SluiceDigest *diges
     if (!cas_txn_read(index, &txn, error))
         return FALSE;
     uint32_t now = cas_now();
+    gsize unknown = cas_presence_find(index->presence, &txn, digests, count, missing, now - CAS_TOUCH_GRANULARITY);
     gboolean stale = FALSE;
-    for (gsize i = 0; i < count; i++) {
+    for (gsize i = 0; i < count && unknown > 0; i++) {
         CasBlobRecord record;
+        if (!missing[i])
+            continue;
+        unknown--;
         missing[i] = !sluice_digest_equal(&digests[i], &sluice_digest_empty);
         if (!missing[i] || !cas_blob_find(&txn, &digests[i], &record, NULL))
             continue;
         missing[i] = FALSE;
+        cas_presence_add(index->presence, &txn, &digests[i], record.used);
         if (now - record.used < CAS_TOUCH_GRANULARITY)
             continue;
         cas_touch(index, CAS_DB_BLOBS, digests[i].hash, SLUICE_HASH_BYTES, record.used);

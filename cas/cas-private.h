@@ -77,6 +77,8 @@ typedef struct {
     int64_t blob_bytes, inline_blobs, disk_bytes;
 } CasCounters;
 
+typedef struct CasPresence CasPresence;
+
 typedef struct CasIndex {
     int references; /* guarded by the registry's lock */
     pid_t pid;
@@ -106,6 +108,8 @@ typedef struct CasIndex {
     gint wrote;
     gint64 sync_checked; /* monotonic seconds, atomic enough under touch_lock */
 
+    CasPresence *presence;
+
     GMutex cache_lock;
     GHashTable *cache; /* SluiceDigest * -> CasCachedDirectory * */
     GQueue cache_order;
@@ -131,6 +135,7 @@ typedef struct {
     CasIndex *index;
     MDB_txn *mdb;
     gboolean writing;
+    gboolean removes; /* blobs */
     CasCounters delta;
 } CasTxn;
 gboolean cas_txn_read(CasIndex *index, CasTxn *txn, GError **error);
@@ -202,6 +207,17 @@ int64_t cas_blob_cost(const CasBlobRecord *record);
 #define CAS_OBJECT_NAME_MAX 96
 /* "objects/ab/cdef…[.x]", relative to root_fd. */
 void cas_object_name(const uint8_t hash[SLUICE_HASH_BYTES], gboolean executable, char out[CAS_OBJECT_NAME_MAX]);
+
+/* What this process knows to be there (presence.c). */
+CasPresence *cas_presence_new(void);
+void cas_presence_free(CasPresence *presence);
+/* missing[i] is cleared for what is known to be there in the snapshot, and was used after `since`; gives the number of the others. */
+gsize cas_presence_find(CasPresence *presence, CasTxn *txn, const SluiceDigest *digests, gsize count, gboolean *missing,
+                        uint32_t since);
+/* It was found in the snapshot, last used then. */
+void cas_presence_add(CasPresence *presence, CasTxn *txn, const SluiceDigest *digest, uint32_t used);
+/* The transaction removes blobs.  An LMDB code. */
+int cas_count_removal(CasTxn *txn);
 
 /* A blob on its way into the store: inline bytes, or a temporary file that is renamed. */
 typedef struct {

@@ -252,6 +252,8 @@ gboolean cas_txn_commit(CasTxn *txn, GError **error)
 {
     CasIndex *index = txn->index;
     int code = store_counters(txn);
+    if (code == 0 && txn->removes)
+        code = cas_count_removal(txn);
     if (code != 0) {
         cas_txn_end(txn);
         return cas_error_mdb(index, error, code, "cannot write to the index");
@@ -281,6 +283,7 @@ int cas_put(CasTxn *txn, CasDb db, const void *key, gsize key_length, const void
 
 int cas_delete(CasTxn *txn, CasDb db, const void *key, gsize key_length)
 {
+    txn->removes = txn->removes || db == CAS_DB_BLOBS;
     MDB_val k = {.mv_size = key_length, .mv_data = (void *)key};
     return mdb_del(txn->mdb, txn->index->db[db], &k, NULL);
 }

@@ -271,6 +271,7 @@ static void free_index(CasIndex *index)
     g_mutex_clear(&index->session_lock);
     g_mutex_clear(&index->touch_lock);
     g_mutex_clear(&index->cache_lock);
+    cas_presence_free(index->presence);
     g_free(index->notice);
     g_free(index->path);
     g_free(index);
@@ -295,6 +296,7 @@ static CasIndex *new_index(const char *path, int root_fd, const struct stat *sta
     g_mutex_init(&index->session_lock);
     g_mutex_init(&index->touch_lock);
     g_mutex_init(&index->cache_lock);
+    index->presence = cas_presence_new();
     return index;
 }
 

@@ -148,6 +148,20 @@ static gboolean ambiguous_digest(GError **error)
     return FALSE;
 }
 
+/* As everybody writes it: 64 digits, then the size unless it is 0.  FALSE: look at it field by field. */
+static gboolean get_plain_digest(const uint8_t *data, gsize length, int64_t *size)
+{
+    enum { HEAD = 2 + SLUICE_HASH_HEX };
+    if (length < HEAD || data[0] != (1 << 3 | SLUICE_WIRE_BYTES) || data[1] != SLUICE_HASH_HEX)
+        return FALSE;
+    SluiceWireReader reader = {data + HEAD, data + length};
+    uint64_t value = 0;
+    if (length > HEAD && (*reader.position++ != (2 << 3 | SLUICE_WIRE_VARINT) || !read_varint(&reader, &value, NULL)))
+        return FALSE;
+    *size = (int64_t)value;
+    return reader.position == reader.end;
+}
+
 gboolean sluice_wire_get_digest(const void *data, gsize length, SluiceDigest *out, GError **error)
 {
     SluiceWireReader reader;
@@ -157,6 +171,8 @@ gboolean sluice_wire_get_digest(const void *data, gsize length, SluiceDigest *ou
     int64_t size = 0;
     gboolean seen[2] = {FALSE, FALSE};
     GError *problem = NULL;
+    if (get_plain_digest(data, length, &size))
+        return sluice_digest_parse_hex((const char *)data + 2, SLUICE_HASH_HEX, size, out, error);
     sluice_wire_reader_init(&reader, data, length);
     while (sluice_wire_next(&reader, &field, &problem)) {
         gboolean known = (field.number == 1 && field.type == SLUICE_WIRE_BYTES) ||

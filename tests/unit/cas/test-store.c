@@ -202,6 +202,49 @@ static void test_fork(Fixture *fixture, gconstpointer data)
     fixture_assert_sound(fixture);
 }
 
+static gboolean is_missing(Fixture *fixture, const SluiceDigest *digest)
+{
+    gboolean missing = TRUE;
+    g_assert_true(sluice_store_find_missing(fixture->store, digest, 1, &missing, NULL));
+    return missing;
+}
+
+/* What this process knows to be there is forgotten when another one removes it. */
+static void test_presence(Fixture *fixture, gconstpointer data)
+{
+    const SluiceDigest small = fixture_put(fixture, 1, 100), large = fixture_put(fixture, 2, 100000);
+    SluiceDigest longer = small;
+    longer.size++;
+    for (int i = 0; i < 2; i++) { /* the second time without the index */
+        g_assert_false(is_missing(fixture, &small));
+        g_assert_false(is_missing(fixture, &large));
+        g_assert_true(is_missing(fixture, &longer));
+        g_assert_false(is_missing(fixture, &sluice_digest_empty));
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        SluiceGcStats stats;
+        SluiceStore *own = sluice_store_open(fixture->path, NULL, NULL);
+        _exit(own == NULL || !sluice_store_gc(own, 0, &stats, NULL) || stats.blobs_removed != 2);
+    }
+    int status;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_true(is_missing(fixture, &small));
+    g_assert_true(is_missing(fixture, &large));
+    fixture_put(fixture, 1, 100);
+    g_assert_false(is_missing(fixture, &small));
+    g_assert_true(is_missing(fixture, &large));
+    /* and when it is found to be damaged */
+    fixture_put(fixture, 2, 100000);
+    g_assert_false(is_missing(fixture, &large));
+    char name[CAS_OBJECT_NAME_MAX];
+    cas_object_name(large.hash, FALSE, name);
+    g_assert_cmpint(unlinkat(fixture->store->index->root_fd, name, 0), ==, 0);
+    g_assert_null(sluice_store_read(fixture->store, &large, NULL));
+    g_assert_true(is_missing(fixture, &large));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -215,5 +258,6 @@ int main(int argc, char **argv)
     FIXTURE_TEST("/cas/store/info-and-quota", test_info_and_quota);
     FIXTURE_TEST("/cas/store/work-dir", test_work_dir);
     FIXTURE_TEST("/cas/store/fork", test_fork);
+    FIXTURE_TEST("/cas/store/presence", test_presence);
     return g_test_run();
 }

@@ -120,6 +120,25 @@ static void test_wire_numbers(void)
     }
 }
 
+/* Each of the 64 digits is looked at. */
+static void test_digest_every_digit(void)
+{
+    static const char wrong[] = {'/', ':', '`', 'g', 'A', 'F', '\0', (char)0xb1, ' '};
+    char hex[SLUICE_HASH_HEX + 1];
+    SluiceDigest digest = hello_digest(), back;
+    sluice_digest_hex(&digest, hex);
+    g_assert_true(sluice_digest_parse_hex(hex, SLUICE_HASH_HEX, 5, &back, NULL));
+    g_assert_true(sluice_digest_equal(&digest, &back));
+    for (gsize i = 0; i < SLUICE_HASH_HEX; i++) {
+        char kept = hex[i];
+        for (gsize j = 0; j < sizeof wrong; j++) {
+            hex[i] = wrong[j];
+            g_assert_false(sluice_digest_parse_hex(hex, SLUICE_HASH_HEX, 5, &back, NULL));
+        }
+        hex[i] = kept;
+    }
+}
+
 static void test_wire_digest_ambiguous(void)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
@@ -225,6 +244,7 @@ int main(int argc, char **argv)
     g_test_add_func("/proto/wire/bad", test_wire_bad);
     g_test_add_func("/proto/wire/numbers", test_wire_numbers);
     g_test_add_func("/proto/wire/ambiguous-digest", test_wire_digest_ambiguous);
+    g_test_add_func("/proto/wire/digest-every-digit", test_digest_every_digit);
     g_test_add_func("/proto/action/salt", test_action_salt);
     g_test_add_func("/proto/action/ambiguous", test_action_ambiguous);
     g_test_add_func("/proto/resource-name/good", test_resource_names);
