@@ -1,14 +1,12 @@
-/* crates-git.c - crates whose files are those of a commit. */
+/* crates-git.c - crates whose files are those of a commit.  BuildStream leaves the repository that it checks out with beside a crate at the top; cargo does not look at it, and
+ * it is different each time, so it is not staged here. */
 #include "crates-private.h"
 #include "element.h"
 #include "source-git.h"
-#include "toml.h"
 
 #include <string.h>
 
-#define MANIFEST           "Cargo.toml"
-#define MANIFEST_MAX_BYTES ((gsize)16 << 20)
-#define COMMIT_DIGITS      40
+#define COMMIT_DIGITS 40
 
 /* Says which crate of the ref it is about. */
 static gboolean refuse(const Source *source, const Crate *crate, const char *problem, GError **error)
@@ -36,36 +34,61 @@ gboolean crates_fetch_git(Source *source, const SourceContext *context, const Cr
     return prepare(source, crate, &checkout, error) && git_checkout_fetch(source, context, &checkout, FALSE, error);
 }
 
-/* The crate must be the package at the top, and stand on its own: what members of a workspace inherit is not written into them. */
-static gboolean check_manifest(Source *source, const SourceContext *context, const Crate *crate,
-                               const SluiceDigest *files, GError **error)
+/* The folder that is the crate, and a manifest to put there (NULL: the one that is there). */
+static Toml *find_crate(const SourceContext *context, Arena *arena, const Crate *crate, const char **folder,
+                        GError **error)
 {
-    SourceContext in_files = *context;
-    GError *problem = NULL;
-    in_files.previous = files;
-    g_autoptr(GBytes) bytes = source_read_previous(&in_files, MANIFEST, MANIFEST_MAX_BYTES, &problem);
-    if (bytes == NULL) {
-        g_autoptr(GError) cause = problem;
-        return refuse(source, crate, cause != NULL ? cause->message : "there is no " MANIFEST " at its top", error);
+    Toml *top = crates_read_manifest(context, arena, "", error);
+    *folder = "";
+    if (top == NULL) {
+        if (error != NULL && *error == NULL) {
+            error_set(error, ERROR_SOURCE, NULL, NULL, "there is no " CRATE_MANIFEST " at its top");
+        }
+        return NULL;
     }
-    Arena *arena = arena_new();
-    gsize length;
-    const char *text = g_bytes_get_data(bytes, &length);
-    const Toml *manifest = toml_parse(arena, text, length, &problem);
-    gboolean ok = FALSE;
-    if (manifest == NULL) {
-        g_autofree char *malformed = g_strdup_printf("malformed " MANIFEST ": %s", problem->message);
-        refuse(source, crate, malformed, error);
-        g_error_free(problem);
-    } else if (toml_find(manifest, "workspace") != NULL) {
-        refuse(source, crate, "crates of a Cargo workspace cannot be staged yet", error);
-    } else if (g_strcmp0(toml_find_string(toml_find(manifest, "package"), "name"), crate->name) != 0) {
-        refuse(source, crate, "not found in root manifest. No workspaces found.", error);
-    } else {
-        ok = TRUE;
+    const Toml *workspace = toml_find(top, "workspace");
+    if (workspace != NULL && toml_type(workspace) == TOML_TABLE) {
+        return crates_find_member(context, arena, top, crate->name, folder, error);
     }
-    arena_free(arena);
-    return ok;
+    if (g_strcmp0(toml_find_string(toml_find(top, "package"), "name"), crate->name) == 0) {
+        return top;
+    }
+    error_set(error, ERROR_SOURCE, NULL, NULL, "not found in root manifest. No workspaces found.");
+    return NULL;
+}
+
+static gboolean put_manifest(const SourceContext *context, const Toml *manifest, SluiceTree *tree, const char *place,
+                             GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *path = g_build_path("/", place, CRATE_MANIFEST, NULL);
+    SluiceDigest digest;
+    SluiceEntry entry;
+    if (!toml_write(manifest, CRATE_MANIFEST_MAX_BYTES, text)) {
+        error_set(error, ERROR_SOURCE, NULL, NULL, "its manifest has more than %" G_GSIZE_FORMAT " bytes",
+                  CRATE_MANIFEST_MAX_BYTES);
+        return FALSE;
+    }
+    gboolean executable = sluice_tree_lookup(tree, path, &entry, NULL) && entry.executable;
+    return sluice_store_put(context->store, text->str, text->len, NULL, &digest, error) &&
+           sluice_tree_add_file(tree, path, &digest, executable, error);
+}
+
+static gboolean stage_files(const SourceContext *context, Arena *arena, const Crate *crate, SluiceTree *tree,
+                            const char *place, GError **error)
+{
+    const char *folder;
+    SluiceEntry entry = {.type = SLUICE_ENTRY_DIRECTORY, .digest = *context->previous};
+    const Toml *manifest = find_crate(context, arena, crate, &folder, error);
+    g_autoptr(SluiceTree) files =
+        manifest != NULL ? sluice_tree_new_from(context->store, context->previous, error) : NULL;
+    if (files == NULL || (*folder != '\0' && !sluice_tree_lookup_follow(files, folder, &entry, error)) ||
+        !sluice_tree_merge(tree, place, &entry.digest, NULL, NULL, error)) {
+        return FALSE;
+    }
+    return toml_find(manifest, "workspace") == NULL && *folder == '\0'
+               ? TRUE
+               : put_manifest(context, manifest, tree, place, error);
 }
 
 gboolean crates_stage_git(Source *source, const SourceContext *context, const Crate *crate, SluiceTree *tree,
@@ -73,7 +96,14 @@ gboolean crates_stage_git(Source *source, const SourceContext *context, const Cr
 {
     GitCheckout checkout;
     SluiceDigest files;
-    return prepare(source, crate, &checkout, error) && git_checkout_files(source, context, &checkout, &files, error) &&
-           check_manifest(source, context, crate, &files, error) &&
-           sluice_tree_merge(tree, place, &files, NULL, NULL, error);
+    SourceContext in_files = *context;
+    g_autoptr(GError) problem = NULL;
+    if (!prepare(source, crate, &checkout, error) || !git_checkout_files(source, context, &checkout, &files, error)) {
+        return FALSE;
+    }
+    in_files.previous = &files;
+    Arena *arena = arena_new();
+    gboolean ok = stage_files(&in_files, arena, crate, tree, place, &problem);
+    arena_free(arena);
+    return ok || refuse(source, crate, problem->message, error);
 }

@@ -95,6 +95,38 @@ static void add_item(Arena *arena, Toml *container, const char *key, Toml *value
     container->items[container->count++] = (Item){key, value};
 }
 
+void toml_set(Arena *arena, Toml *table, const char *key, Toml *value)
+{
+    for (gsize i = 0; i < table->count; i++) {
+        if (strcmp(table->items[i].key, key) == 0) {
+            table->items[i].value = value;
+            return;
+        }
+    }
+    add_item(arena, table, key, value);
+}
+
+void toml_remove(Toml *table, const char *key)
+{
+    for (gsize i = 0; i < table->count; i++) {
+        if (strcmp(table->items[i].key, key) == 0) {
+            table->count--;
+            memmove(&table->items[i], &table->items[i + 1], (table->count - i) * sizeof *table->items);
+            return;
+        }
+    }
+}
+
+Toml *toml_new_array(Arena *arena)
+{
+    return new_value(arena, TOML_ARRAY);
+}
+
+void toml_append(Arena *arena, Toml *array, Toml *value)
+{
+    add_item(arena, array, NULL, value);
+}
+
 /* ---- Text ------------------------------------------------------------------------------------------------------------------------ */
 
 static gboolean fail(Parser *parser, const char *problem)

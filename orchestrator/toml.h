@@ -37,6 +37,15 @@ Toml *toml_find(const Toml *table, const char *key);
 /* The text of a string; NULL if there is none of that key. */
 const char *toml_find_string(const Toml *table, const char *key);
 
-/* Writing: a key, quoted if it must be; KEY = "TEXT" and the end of the line. */
+/* Changing: values are shared, not copied.  A key that is there gets the new value at its place. */
+void toml_set(Arena *arena, Toml *table, const char *key, Toml *value);
+void toml_remove(Toml *table, const char *key);
+Toml *toml_new_array(Arena *arena);
+void toml_append(Arena *arena, Toml *array, Toml *value);
+
+/* A whole document, laid out as tomlkit, which BuildStream's plugins use, lays out a new one: what is no table first, then each table under a header of its own; scalars other
+ * than strings as they were written.  FALSE if it has more than `limit` bytes. */
+gboolean toml_write(const Toml *table, gsize limit, GString *out);
+/* A key, quoted if it must be; KEY = "TEXT" and the end of the line. */
 void toml_write_key(const char *key, GString *out);
 void toml_write_pair(const char *key, const char *text, GString *out);

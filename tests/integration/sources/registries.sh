@@ -134,8 +134,6 @@ mkdir "$work/served/gamma/src"
 printf '[package]\nname = "gamma"\nversion = "0.1.0"\n' >"$work/served/gamma/Cargo.toml"
 echo '// gamma' >"$work/served/gamma/src/lib.rs"
 gamma=$(commit_gamma)
-printf '[workspace]\nmembers = ["a"]\n' >>"$work/served/gamma/Cargo.toml"
-workspace=$(commit_gamma)
 # An alias named like a scheme is an alias all the same.
 project "aliases:
   ftp: file://$work/served"
@@ -155,8 +153,37 @@ END
 check "git crate: checksum" file_is "$work/out/.vendored-crates/gamma-0.1.0/.cargo-checksum.json" '{"files": {}, "package": null}'
 git_crate "$gamma" other | bad
 check "git crate: of another name" fails SOURCE "" "Crate other 0.1.0 of https://git.example/gamma at commit '$gamma': not found in root manifest" source fetch bad.bst
-git_crate "$workspace" | bad
-check "git crate: of a workspace" fails SOURCE "" "crates of a Cargo workspace cannot be staged yet" source fetch bad.bst
+# of a workspace: what the member inherits is written into its manifest, as BuildStream's plugin writes it
+python3 "$here/registry.py" "$work/served" workspace
+workspace=$(commit_gamma)
+for name in gamma inner implied; do
+	git_crate "$workspace" $name | element workspace
+	check "workspace: sources of $name" sources workspace
+	check "workspace: manifest of $name" diff -u "$here/workspace-$name.toml" "$work/out/.vendored-crates/$name-0.1.0/Cargo.toml"
+done
+git_crate "$workspace" inner | element workspace
+check "workspace: sources" sources workspace
+check "workspace: only the member" listing_is "$work/out/.vendored-crates" <<'END'
+d inner-0.1.0
+f inner-0.1.0/.cargo-checksum.json
+f inner-0.1.0/Cargo.toml x
+f inner-0.1.0/lib.rs
+END
+for name in hidden outside; do
+	git_crate "$workspace" $name | bad
+	check "workspace: no member $name" fails SOURCE "" "Crate $name 0.1.0 of https://git.example/gamma at commit '$workspace': neither found in root nor workspace manifests" source fetch bad.bst
+done
+change() { # TEXT FILE: a commit with this at the end of the file
+	echo "$1" >>"$work/served/gamma/$2"
+	commit_gamma
+}
+git_crate "$(change 'readme.workspace = true' crates/other/Cargo.toml)" other | bad
+check "workspace: nothing to inherit for the package" fails SOURCE "" "Failed to inherit 'package.readme' in crate's Cargo.toml" source fetch bad.bst
+git_crate "$(change '[dependencies]
+absent.workspace = true' crates/other/Cargo.toml)" other | bad
+check "workspace: nothing to inherit for a dependency" fails SOURCE "" "Failed to inherit dependency information for 'absent'" source fetch bad.bst
+git_crate "$(change '[broken' crates/other/Cargo.toml)" inner | bad
+check "workspace: a broken member" fails SOURCE "" "malformed crates/other/Cargo.toml: line 7" source fetch bad.bst
 git_crate nonsense | bad
 check "git crate: no commit" fails SOURCE "" "at commit 'nonsense': this is not 40 lower-case hexadecimal digits" source fetch bad.bst
 git_crate "${gamma:0:39}x" | bad

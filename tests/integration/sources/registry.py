@@ -148,7 +148,76 @@ def pip():
     source_package("curious", "1.0", more=LOOK_AROUND.format(paths=repr(sys.argv[2:])))
 
 
-crates()
-cpan()
-pypi()
-pip()
+# A workspace with a package at its top, members by pattern and by path, and ways out of it.
+WORKSPACE = {
+    "Cargo.toml": '''
+[package]
+name = "gamma"
+version.workspace = true
+[dependencies]
+serde = { workspace = true, features = ["derive"] }
+[workspace]
+members = ["crates/*", "./x/../x", "../alpha", "/outside", "../../outside"]
+[workspace.package]
+version = "0.1.0"
+authors = ["A <a@example.com>"]
+[workspace.dependencies]
+serde = { version = "1.0", default-features = false, features = ["std"] }
+log = "0.4"
+"dotted.name" = "1"
+[workspace.lints.rust]
+unsafe_code = "forbid"
+[workspace.lints.clippy]
+enum_glob_use = { level = "deny", priority = -1 }
+''',
+    "crates/inner/Cargo.toml": '''# a comment
+[package]
+name = "inner"
+version = { workspace = true }
+authors.workspace = true
+description = """two
+lines"""
+[dependencies]
+log.workspace = true
+implied = { path = "../../deep/implied" }
+away = { path = "../../../../../outside" }
+serde = { workspace = true, optional = true }
+[target.'cfg(target_os = "linux")'.dependencies]
+log = { workspace = true, features = ["a"] }
+[dev-dependencies]
+"dotted.name" = { workspace = true }
+[lints]
+workspace = true
+[[bin]]
+name = "one"
+[[bin]]
+name = "two"
+required-features = ["x"]
+[badges]
+maintenance = { status = "passively-maintained" }
+''',
+    "crates/inner/lib.rs": "",
+    "crates/other/Cargo.toml": '[package]\nname = "other"\nversion = "0.1.0"\n',
+    "crates/.hidden/Cargo.toml": '[package]\nname = "hidden"\nversion = "0.1.0"\n',
+    "crates/no-crate/file": "",
+    "deep/implied/Cargo.toml": '[package]\nname = "implied"\nversion.workspace = true\n[dependencies]\ninner = { path = "../../crates/inner" }\nlog = "1"\n',
+    "x/Cargo.toml": '[package]\nname = "x"\nversion = "0.1.0"\n',
+}
+
+
+def workspace():
+    for name, text in WORKSPACE.items():
+        with open(place("gamma/" + name), "w", encoding="utf-8") as out:
+            out.write(text)
+    os.chmod(place("gamma/crates/inner/Cargo.toml"), 0o755)
+    with open(place("../outside/Cargo.toml"), "w", encoding="utf-8") as out:
+        out.write('[package]\nname = "outside"\nversion = "0.1.0"\n')
+
+
+if sys.argv[2:] == ["workspace"]:
+    workspace()
+else:
+    crates()
+    cpan()
+    pypi()
+    pip()

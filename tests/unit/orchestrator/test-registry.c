@@ -343,6 +343,40 @@ static void test_toml_writing(void)
     g_assert_cmpstr(out->str, ==, "plain-key_1 = \"a\\\"b\\\\c\\td\\u0001\303\251\"\n\"git+https://x\" = \"\"\n\"\"");
 }
 
+/* What tomlkit makes of the same document. */
+static void test_toml_layout(void)
+{
+    static const char before[] = "[[bin]]\n[[bin]]\nt = {u = {v = 1}}\nz = [{a = 1}, {}]\ny = 3\n[p.q]\n"
+                                 "r = [{s = {t = 1, u = 2}, w = []}, 1_0]\nx = \"\303\251\\t\\\"\\u0001\"\n"
+                                 "\"k.k\" = \"\"\n[p.'c(o = \"l\")'.d]\ne = 1.5\n[empty]\n";
+    static const char after[] = "[[bin]]\n[[bin]]\ny = 3\n[[bin.z]]\na = 1\n\n[[bin.z]]\n\n[bin.t.u]\nv = 1\n\n[p.q]\n"
+                                "r = [{s = {t = 1,u = 2}, w = []}, 10]\nx = \"\303\251\\t\\\"\\u0001\"\n"
+                                "\"k.k\" = \"\"\n\n[p.\"c(o = \\\"l\\\")\".d]\ne = 1.5\n\n[empty]\n";
+    Arena *arena = arena_new();
+    g_autoptr(GString) out = g_string_new(NULL), full = g_string_new(NULL);
+    const Toml *document = parse(arena, before);
+    g_assert_true(toml_write(document, sizeof after, out));
+    g_assert_cmpstr(out->str, ==, after);
+    g_assert_false(toml_write(document, 20, full));
+    arena_free(arena);
+}
+
+static void test_toml_changes(void)
+{
+    Arena *arena = arena_new();
+    g_autoptr(GString) out = g_string_new(NULL);
+    Toml *table = parse(arena, "a = 1\nb = 2\nc = 3\nlist = []\n"), *list = toml_new_array(arena);
+    toml_append(arena, list, toml_find(table, "c"));
+    toml_set(arena, table, "a", list);
+    toml_set(arena, table, "new", toml_find(table, "b"));
+    toml_remove(table, "b");
+    toml_remove(table, "list");
+    toml_remove(table, "absent");
+    g_assert_true(toml_write(table, 100, out));
+    g_assert_cmpstr(out->str, ==, "a = [3]\nc = 3\nnew = 2\n");
+    arena_free(arena);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -356,5 +390,7 @@ int main(int argc, char **argv)
     g_test_add_func("/toml/bad", test_bad_toml);
     g_test_add_func("/toml/limits", test_toml_limits);
     g_test_add_func("/toml/writing", test_toml_writing);
+    g_test_add_func("/toml/layout", test_toml_layout);
+    g_test_add_func("/toml/changes", test_toml_changes);
     return g_test_run();
 }
