@@ -109,13 +109,11 @@ static gboolean give_result(SluiceUpstream *upstream, const SluiceDigest *key, G
            sluice_peer_try(question.peer, SLUICE_BACKGROUND, update, &question, error);
 }
 
-/* What can never be given need not wait. */
+/* What can never be given need not wait: it is gone, or the server does not want it. */
 static gboolean is_hopeless(const GError *problem)
 {
     return problem->domain == SLUICE_PROTO_ERROR ||
-           g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND) ||
-           g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_INVALID_ARGUMENT) ||
-           g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_FAILED_PRECONDITION);
+           g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND) || sluice_status_is_refusal(problem);
 }
 
 /* TRUE: it waits no longer. */
@@ -125,10 +123,12 @@ static gboolean give_entry(SluiceUpstream *upstream, const SluiceDigest *key, GE
     GError *problem = NULL;
     if (give_result(upstream, key, &problem)) {
         atomic_fetch_add(&upstream->uploads, 1);
-    } else if (!is_hopeless(problem)) {
+    } else {
         sluice_upstream_note(upstream, upstream->storage, problem, 0);
-        g_propagate_error(error, problem);
-        return FALSE;
+        if (!is_hopeless(problem)) {
+            g_propagate_error(error, problem);
+            return FALSE;
+        }
     }
     g_clear_error(&problem);
     return sluice_store_delete_ref(upstream->store, QUEUE, name, error);

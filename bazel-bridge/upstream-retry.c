@@ -18,6 +18,12 @@ gboolean sluice_status_is_transient(const GError *error)
     }
 }
 
+gboolean sluice_status_is_refusal(const GError *error)
+{
+    return g_error_matches(error, SLUICE_STATUS_ERROR, GRPC_STATUS_INVALID_ARGUMENT) ||
+           g_error_matches(error, SLUICE_STATUS_ERROR, GRPC_STATUS_FAILED_PRECONDITION);
+}
+
 unsigned sluice_retry_delay(unsigned first, unsigned number, uint32_t random)
 {
     uint64_t delay = MAX(first, 1u);

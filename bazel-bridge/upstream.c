@@ -56,6 +56,10 @@ void sluice_upstream_note(SluiceUpstream *upstream, const SluicePeer *peer, cons
         return; /* our own store */
     if (!is_answer(problem))
         atomic_fetch_add(&upstream->failures, 1);
+    if (elapsed_us == 0 && problem != NULL && sluice_status_is_refusal(problem)) {
+        warn(upstream, peer, "it refuses results; they stay here", problem->message);
+        return;
+    }
     if (problem != NULL && is_lie(problem)) {
         change = sluice_health_note_lie(upstream->health);
     } else if (elapsed_us == 0 && g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_RESOURCE_EXHAUSTED)) {

@@ -86,6 +86,8 @@ gboolean sluice_peer_try(SluicePeer *peer, SluiceUrgency urgency, SluiceAttemptF
                          GError **error);
 /* Whether it may work later without anybody's doing. */
 gboolean sluice_status_is_transient(const GError *error);
+/* What was asked is not wanted, and never will be. */
+gboolean sluice_status_is_refusal(const GError *error);
 /* Milliseconds before attempt `number` (from 1): exponential, with a jitter of a quarter; `random` is any number. */
 unsigned sluice_retry_delay(unsigned first, unsigned number, uint32_t random);
 int64_t sluice_peer_timeout(const SluicePeer *peer, SluiceUrgency urgency);

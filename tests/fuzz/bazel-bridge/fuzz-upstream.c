@@ -1,0 +1,98 @@
+/* Answers of servers: the first byte says of which call.  Whatever is accepted holds only what was asked for, and its digests are well formed. */
+#include "upstream.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(gboolean condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void check_blobs(GArray *answers, GBytes *message, GError *error)
+{
+    check((answers != NULL) == (error == NULL));
+    gsize length = 0;
+    const uint8_t *start = g_bytes_get_data(message, &length);
+    for (guint i = 0; answers != NULL && i < answers->len; i++) {
+        const SluiceBlobAnswer *answer = &g_array_index(answers, SluiceBlobAnswer, i);
+        check(answer->digest.size >= 0);
+        check(answer->data.length == 0 ||
+              (answer->data.data >= start && answer->data.data + answer->data.length <= start + length));
+        check(answer->message.length <= length);
+    }
+    g_clear_pointer(&answers, g_array_unref);
+}
+
+static void check_missing(GBytes *message)
+{
+    g_autoptr(GArray) digests = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    g_autoptr(GError) error = NULL;
+    check(sluice_answer_missing(message, digests, &error) == (error == NULL));
+    for (guint i = 0; i < digests->len; i++)
+        check(g_array_index(digests, SluiceDigest, i).size >= 0);
+}
+
+static void check_result(GBytes *message)
+{
+    static SluiceStore *store;
+    if (store == NULL) {
+        g_autofree char *directory = g_dir_make_tmp("sluice-fuzz-XXXXXX", NULL);
+        g_autofree char *path = g_build_filename(directory, "store", NULL);
+        store = sluice_store_open(path, NULL, NULL);
+        check(store != NULL);
+        /* it stays open and is of no use to anybody else */
+        sluice_remove_tree(directory, NULL);
+    }
+    g_auto(SluiceResult) result = {0};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    g_autoptr(GArray) absent = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    if (!sluice_result_decode(message, &result, NULL))
+        return;
+    gboolean ok = sluice_result_collect(store, &result, all, absent, &error);
+    check(ok == (error == NULL));
+    check(absent->len <= all->len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    g_autoptr(GError) error = NULL;
+    SluiceServerCapabilities capabilities;
+    SluiceSpan span;
+    int64_t committed;
+    if (size == 0)
+        return 0;
+    g_autoptr(GBytes) message = g_bytes_new(data + 1, size - 1);
+    switch (data[0] % 7) {
+    case 0:
+        check_missing(message);
+        break;
+    case 1: {
+        GArray *answers = sluice_answer_read(message, &error);
+        check_blobs(answers, message, error);
+        break;
+    }
+    case 2: {
+        GArray *answers = sluice_answer_update(message, &error);
+        check_blobs(answers, message, error);
+        break;
+    }
+    case 3:
+        check(sluice_answer_chunk(message, &span, &error) == (error == NULL));
+        check(span.length < size);
+        break;
+    case 4:
+        check(sluice_answer_committed(message, &committed, &error) == (error == NULL));
+        break;
+    case 5:
+        check(sluice_answer_capabilities(message, &capabilities, &error) == (error == NULL));
+        check(capabilities.batch_limit >= 0);
+        break;
+    default:
+        check_result(message);
+    }
+    return 0;
+}
