@@ -176,7 +176,7 @@ static gboolean stopped_error(GError **error)
 }
 
 /* A text from outside, for a terminal. */
-static void set_status_error(GError **error, grpc_status_code code, grpc_slice details)
+G_GNUC_NO_INLINE static void set_status_error(GError **error, grpc_status_code code, grpc_slice details)
 {
     enum { LONGEST = 500 };
     gsize length = MIN(GRPC_SLICE_LENGTH(details), (gsize)LONGEST);
@@ -311,7 +311,7 @@ static void put_status_wanted(grpc_op *op, Ending *ending)
     op->data.recv_status_on_client.status_details = &ending->details;
 }
 
-static gboolean ending_clear(Ending *ending, GError **error)
+G_GNUC_NO_INLINE static gboolean ending_clear(Ending *ending, GError **error)
 {
     gboolean ok = ending->code == GRPC_STATUS_OK;
     if (!ok)

@@ -31,8 +31,11 @@ gboolean sluice_upstream_enqueue(SluiceUpstream *upstream, const SluiceDigest *k
     SluiceRef ref = {.value = nothing, .blobs = (const SluiceDigest *)(void *)blobs->data, .n_blobs = blobs->len};
     if (!sluice_store_set_ref(upstream->store, QUEUE, name, &ref, error))
         return FALSE;
-    if (upstream->pusher != NULL)
-        g_async_queue_push(upstream->waiting, g_memdup2(key, sizeof *key));
+    if (upstream->pusher == NULL)
+        return TRUE;
+    SluiceDigest *copy = g_memdup2(key, sizeof *key);
+    SLUICE_HAND_OVER(copy);
+    g_async_queue_push(upstream->waiting, copy);
     return TRUE;
 }
 
@@ -165,6 +168,7 @@ static gpointer push_thread(gpointer data)
     const uint64_t pause = (uint64_t)SLUICE_UPSTREAM_PUSH_PAUSE * G_USEC_PER_SEC;
     for (;;) {
         g_autofree SluiceDigest *key = g_async_queue_timeout_pop(upstream->waiting, pause);
+        SLUICE_TAKE_OVER(key);
         if (g_cancellable_is_cancelled(upstream->cancellable))
             return NULL;
         if (!sluice_upstream_is_usable(upstream))

@@ -261,7 +261,9 @@ static void stop_pusher(SluiceUpstream *upstream)
     static const SluiceDigest end;
     if (upstream->pusher == NULL)
         return;
-    g_async_queue_push(upstream->waiting, g_memdup2(&end, sizeof end));
+    SluiceDigest *copy = g_memdup2(&end, sizeof end);
+    SLUICE_HAND_OVER(copy);
+    g_async_queue_push(upstream->waiting, copy);
     g_thread_join(upstream->pusher);
 }
 
