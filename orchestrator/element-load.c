@@ -376,7 +376,7 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
                   "The sources of junction '%s' are not there, and this command does not fetch them", element->name);
         return NULL;
     }
-    if (!elements_compute_keys(session, &element, 1, error)) {
+    if (!element_compute_key(element, error)) {
         return NULL;
     }
     return session->stage_subproject(element, session->stage_subproject_data, error);

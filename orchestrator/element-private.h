@@ -92,4 +92,12 @@ gboolean element_resolve(ElementData *data, GError **error);
 gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error);
 
 /* ---- key-batch.c ---- */
-gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error);
+/* Keys of elements as they are resolved, in the order of the session, in which the `earlier` first have keys.  A thread works behind until key_batches_finish, so
+ * nothing may fork before that; keys can be read after it. */
+typedef struct KeyBatches KeyBatches;
+KeyBatches *key_batches_begin(Session *session, guint earlier);
+/* A problem is told by key_batches_finish: the first one. */
+void key_batches_add(KeyBatches *keys, Element *element);
+gboolean key_batches_finish(KeyBatches *keys, GError **error);
+/* Of one that depends on nothing and that the session does not list yet: a junction. */
+gboolean element_compute_key(Element *element, GError **error);

@@ -80,7 +80,7 @@ typedef struct {
 } Step;
 
 /* Dependencies come before what depends on them, here and in the session's list. */
-static gboolean resolve_all(Session *session, Element *target, GError **error)
+static gboolean resolve_all(Session *session, Element *target, KeyBatches *keys, GError **error)
 {
     g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Step));
     Step start = {target, 0};
@@ -104,8 +104,50 @@ static gboolean resolve_all(Session *session, Element *target, GError **error)
         }
         element->index = session->elements->len;
         g_ptr_array_add(session->elements, element);
+        key_batches_add(keys, element);
     }
     return TRUE;
+}
+
+/* One warning for all kinds that are not implemented. */
+static void warn_of_unknown(Session *session)
+{
+    const EventSink *sink = session->options.events;
+    if (session->unknown->len == 0 || sink == NULL || sink->func == NULL) {
+        return;
+    }
+    g_ptr_array_add(session->unknown, NULL);
+    g_autofree char *detail = g_strjoinv("\n", (char **)session->unknown->pdata);
+    const Event event = {.type = EVENT_WARNING,
+                         .message = "Some kinds are not implemented: the keys of their elements are not known, nor are "
+                                    "those of elements that depend on them",
+                         .detail = detail,
+                         .elapsed_us = -1};
+    sink->func(&event, sink->data);
+    g_ptr_array_set_size(session->unknown, 0);
+}
+
+static gboolean resolve_targets(Session *session, GPtrArray *targets, GError **error)
+{
+    KeyBatches *keys = key_batches_begin(session, session->elements->len);
+    GError *problem = NULL;
+    gboolean resolved = TRUE;
+    for (guint i = 0; i < targets->len && resolved; i++) {
+        resolved = resolve_all(session, g_ptr_array_index(targets, i), keys, error);
+    }
+    gboolean hashed = key_batches_finish(keys, &problem);
+    if (resolved) {
+        warn_of_unknown(session);
+    }
+    /* Plugins come from subprojects, too, which are loaded only now. */
+    if (!resolved || !projects_check_conflicts(session, error)) {
+        g_clear_error(&problem);
+        return FALSE;
+    }
+    if (!hashed) {
+        g_propagate_error(error, problem);
+    }
+    return hashed;
 }
 
 static GPtrArray *load_targets(Session *session, const char *const *names, GError **error)
@@ -128,24 +170,6 @@ static GPtrArray *load_targets(Session *session, const char *const *names, GErro
     return g_steal_pointer(&targets);
 }
 
-/* One warning for all kinds that are not implemented. */
-static void warn_of_unknown(Session *session)
-{
-    const EventSink *sink = session->options.events;
-    if (session->unknown->len == 0 || sink == NULL || sink->func == NULL) {
-        return;
-    }
-    g_ptr_array_add(session->unknown, NULL);
-    g_autofree char *detail = g_strjoinv("\n", (char **)session->unknown->pdata);
-    const Event event = {.type = EVENT_WARNING,
-                         .message = "Some kinds are not implemented: the keys of their elements are not known, nor are "
-                                    "those of elements that depend on them",
-                         .detail = detail,
-                         .elapsed_us = -1};
-    sink->func(&event, sink->data);
-    g_ptr_array_set_size(session->unknown, 0);
-}
-
 GPtrArray *session_load_elements(Session *session, const char *const *names, GError **error)
 {
     g_autoptr(GPtrArray) defaults = NULL;
@@ -163,18 +187,8 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
     if (targets == NULL || !elements_check_cycles(elements, targets->len, error)) {
         return NULL;
     }
-    guint known = session->elements->len;
     elements_sort_dependencies(session, elements, targets->len);
-    for (guint i = 0; i < targets->len; i++) {
-        if (!resolve_all(session, elements[i], error)) {
-            return NULL;
-        }
-    }
-    warn_of_unknown(session);
-    Element *const *added = (Element *const *)session->elements->pdata + known;
-    /* Plugins come from subprojects, too, which are loaded only now. */
-    if (!projects_check_conflicts(session, error) ||
-        !elements_compute_keys(session, added, session->elements->len - known, error)) {
+    if (!resolve_targets(session, targets, error)) {
         return NULL;
     }
     return g_steal_pointer(&targets);

@@ -1,7 +1,5 @@
 /*
- * key-batch.c - the keys of all elements: the weak ones here, and behind them the strict ones in a second thread, which has ended when this returns.
- *
- * Plugins are asked for their part of the keys by the calling thread only.
+ * key-batch.c - the keys of many elements: what plugins say of themselves is asked for by the calling thread, hashing is done by a second one behind it.
  */
 #include "key-private.h"
 
@@ -14,7 +12,7 @@
 typedef struct {
     Element *element;
     gsize start, length; /* of its tail */
-    gboolean wanted;     /* there is a strict key */
+    gboolean wanted;     /* there is a key: the kind is known, and its sources have refs */
 } Job;
 
 typedef struct {
@@ -24,7 +22,7 @@ typedef struct {
     GString *tails;
 } Batch;
 
-typedef struct {
+struct KeyBatches {
     Session *session;
     KeyHasher *weak, *strict;
     GThread *thread; /* NULL: all is done by the calling thread */
@@ -32,34 +30,41 @@ typedef struct {
     guint batches; /* made so far */
     Batch *current;
     Arena *scratch; /* of the current batch */
-} Keys;
+    GError *problem; /* the first */
+};
 
-static void compute_strict(KeyHasher *hasher, const Batch *batch)
+/* In the order of the session: the keys of dependencies are known. */
+static void compute_keys(const KeyBatches *keys, const Batch *batch)
 {
     for (guint i = 0; i < batch->count; i++) {
         const Job *job = &batch->jobs[i];
+        Element *element = job->element;
+        const char *tail = batch->tails->str + job->start;
         if (job->wanted) {
-            key_hasher_compute(hasher, job->element, batch->tails->str + job->start, job->length,
-                               job->element->strict_key);
-            memcpy(job->element->strong_key, job->element->strict_key, sizeof job->element->strong_key);
+            key_hasher_compute(keys->weak, element, tail, job->length, element->weak_key);
         }
-        key_hasher_add(hasher, job->element);
+        if (element->weak_key[0] != '\0') {
+            key_hasher_compute(keys->strict, element, tail, job->length, element->strict_key);
+            memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
+        }
+        key_hasher_add(keys->weak, element);
+        key_hasher_add(keys->strict, element);
     }
 }
 
 static gpointer run_thread(gpointer data)
 {
-    Keys *keys = data;
+    KeyBatches *keys = data;
     for (gboolean more = TRUE; more;) {
         Batch *batch = g_async_queue_pop(keys->full);
-        compute_strict(keys->strict, batch);
+        compute_keys(keys, batch);
         more = !batch->last;
         g_async_queue_push(keys->empty, batch);
     }
     return NULL;
 }
 
-static void start_batch(Keys *keys)
+static void start_batch(KeyBatches *keys)
 {
     if (keys->batches < MAX_BATCHES) {
         keys->current = g_new0(Batch, 1);
@@ -74,47 +79,19 @@ static void start_batch(Keys *keys)
     g_string_truncate(keys->current->tails, 0);
 }
 
-static void finish_batch(Keys *keys, gboolean last)
+/* A thread is worth its start for more than one batch. */
+static void finish_batch(KeyBatches *keys, gboolean last)
 {
     Batch *batch = keys->current;
     batch->last = last;
+    if (keys->thread == NULL && !last) {
+        keys->thread = g_thread_try_new("keys", run_thread, keys, NULL);
+    }
     if (keys->thread != NULL) {
         g_async_queue_push(keys->full, batch);
     } else {
-        compute_strict(keys->strict, batch);
+        compute_keys(keys, batch);
         g_async_queue_push(keys->empty, batch);
-    }
-}
-
-static gboolean compute_weak(Keys *keys, Element *element, GError **error)
-{
-    Batch *batch = keys->current;
-    Job *job = &batch->jobs[batch->count];
-    gboolean resolved = TRUE;
-    *job = (Job){.element = element, .start = batch->tails->len};
-    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
-    if (key_is_known_kind(element)) {
-        if (!key_write_tail(keys->session, element, keys->scratch, batch->tails, &resolved, error)) {
-            return FALSE;
-        }
-        job->length = batch->tails->len - job->start;
-        if (resolved) {
-            key_hasher_compute(keys->weak, element, batch->tails->str + job->start, job->length, element->weak_key);
-        }
-    }
-    job->wanted = element->weak_key[0] != '\0';
-    key_hasher_add(keys->weak, element);
-    batch->count++;
-    return TRUE;
-}
-
-/* Elements of earlier calls have their keys. */
-static void add_earlier(Keys *keys, const Element *first)
-{
-    for (guint i = 0; i < MIN(first->index, keys->session->elements->len); i++) {
-        const Element *element = g_ptr_array_index(keys->session->elements, i);
-        key_hasher_add(keys->weak, element);
-        key_hasher_add(keys->strict, element);
     }
 }
 
@@ -125,44 +102,73 @@ static void batch_free(gpointer data)
     g_free(batch);
 }
 
-gboolean elements_compute_keys(Session *session, Element *const *elements, gsize count, GError **error)
+KeyBatches *key_batches_begin(Session *session, guint earlier)
 {
-    if (count == 0) {
-        return TRUE;
+    KeyBatches *keys = g_new0(KeyBatches, 1);
+    keys->session = session;
+    keys->weak = key_hasher_new(KEY_WEAK);
+    keys->strict = key_hasher_new(KEY_STRICT);
+    keys->full = g_async_queue_new();
+    keys->empty = g_async_queue_new_full(batch_free);
+    for (guint i = 0; i < earlier; i++) {
+        const Element *element = g_ptr_array_index(session->elements, i);
+        key_hasher_add(keys->weak, element);
+        key_hasher_add(keys->strict, element);
     }
-    Keys keys = {.session = session,
-                 .weak = key_hasher_new(session, KEY_WEAK),
-                 .strict = key_hasher_new(session, KEY_STRICT),
-                 .full = g_async_queue_new(),
-                 .empty = g_async_queue_new_full(batch_free)};
-    gboolean ok = TRUE;
-    if (elements[0]->index != G_MAXUINT) {
-        add_earlier(&keys, elements[0]);
+    start_batch(keys);
+    return keys;
+}
+
+void key_batches_add(KeyBatches *keys, Element *element)
+{
+    gboolean resolved = TRUE;
+    if (keys->problem != NULL) {
+        return;
     }
-    if (count > BATCH) {
-        keys.thread = g_thread_try_new("keys", run_thread, &keys, NULL);
+    if (keys->current->count == BATCH) {
+        finish_batch(keys, FALSE);
+        start_batch(keys);
     }
-    start_batch(&keys);
-    for (gsize i = 0; ok && i < count; i++) {
-        if (keys.current->count == BATCH) {
-            finish_batch(&keys, FALSE);
-            start_batch(&keys);
-        }
-        ok = compute_weak(&keys, elements[i], error);
+    GString *tails = keys->current->tails;
+    Job *job = &keys->current->jobs[keys->current->count++];
+    *job = (Job){.element = element, .start = tails->len};
+    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
+    job->wanted = key_is_known_kind(element) &&
+                  key_write_tail(keys->session, element, keys->scratch, tails, &resolved, &keys->problem) && resolved;
+    job->length = tails->len - job->start;
+}
+
+gboolean key_batches_finish(KeyBatches *keys, GError **error)
+{
+    finish_batch(keys, TRUE);
+    if (keys->thread != NULL) {
+        g_thread_join(keys->thread);
     }
-    finish_batch(&keys, TRUE);
-    if (keys.thread != NULL) {
-        g_thread_join(keys.thread);
+    g_async_queue_unref(keys->full);
+    g_async_queue_unref(keys->empty);
+    key_hasher_free(keys->weak);
+    key_hasher_free(keys->strict);
+    arena_free(keys->scratch);
+    gboolean ok = keys->problem == NULL;
+    if (!ok) {
+        g_propagate_error(error, keys->problem);
     }
-    g_async_queue_unref(keys.full);
-    g_async_queue_unref(keys.empty);
-    key_hasher_free(keys.weak);
-    key_hasher_free(keys.strict);
-    arena_free(keys.scratch);
+    g_free(keys);
     return ok;
+}
+
+gboolean element_compute_key(Element *element, GError **error)
+{
+    KeyBatches *keys = key_batches_begin(element->project->session, 0);
+    key_batches_add(keys, element);
+    return key_batches_finish(keys, error);
 }
 
 gboolean session_compute_keys(Session *session, GError **error)
 {
-    return elements_compute_keys(session, (Element *const *)session->elements->pdata, session->elements->len, error);
+    KeyBatches *keys = key_batches_begin(session, 0);
+    for (guint i = 0; i < session->elements->len; i++) {
+        key_batches_add(keys, g_ptr_array_index(session->elements, i));
+    }
+    return key_batches_finish(keys, error);
 }

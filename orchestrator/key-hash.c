@@ -12,6 +12,7 @@
 #define BUFFER_SIZE ((gsize)16 << 10)
 /* Beginnings that are kept: one for each value of an index modulo this. */
 #define PREFIXES 256u
+#define FIRST_ROOM 1024u
 
 typedef struct {
     const char *text;            /* ,["project","element","key"] */
@@ -31,7 +32,6 @@ typedef struct {
 typedef enum { ENTRIES_NAMES, ENTRIES_KEYS, ENTRIES_MIXED } Entries;
 
 struct KeyHasher {
-    Session *session;
     KeyStrength strength;
     SluiceHasher *hasher;
     Arena *arena;
@@ -53,20 +53,14 @@ struct KeyHasher {
     char buffer[BUFFER_SIZE];
 };
 
-KeyHasher *key_hasher_new(Session *session, KeyStrength strength)
+KeyHasher *key_hasher_new(KeyStrength strength)
 {
     KeyHasher *hasher = g_new0(KeyHasher, 1);
-    hasher->session = session;
     hasher->strength = strength;
     hasher->hasher = sluice_hasher_new();
     hasher->arena = arena_new();
     hasher->scratch = g_string_new(NULL);
-    hasher->count = session->elements->len;
-    hasher->members = g_new0(Member, hasher->count);
     hasher->edges = g_array_new(FALSE, FALSE, sizeof(guint32));
-    hasher->seen = g_new0(guint32, hasher->count);
-    hasher->stack = g_malloc_n(hasher->count, sizeof *hasher->stack);
-    hasher->scope = g_new(guint32, hasher->count);
     return hasher;
 }
 
@@ -87,18 +81,34 @@ void key_hasher_free(KeyHasher *hasher)
     g_free(hasher);
 }
 
+static void make_room(KeyHasher *hasher, guint count)
+{
+    if (count <= hasher->count) {
+        return;
+    }
+    guint room = MAX(MAX(count, hasher->count * 2), FIRST_ROOM);
+    hasher->members = g_renew(Member, hasher->members, room);
+    hasher->seen = g_renew(guint32, hasher->seen, room);
+    memset(hasher->seen + hasher->count, 0, (room - hasher->count) * sizeof *hasher->seen);
+    hasher->stack = g_realloc_n(hasher->stack, room, sizeof *hasher->stack);
+    hasher->scope = g_renew(guint32, hasher->scope, room);
+    hasher->count = room;
+}
+
 void key_hasher_add(KeyHasher *hasher, const Element *element)
 {
     /* A junction is hashed while it is loaded, before it has a number.  Nothing depends on it. */
-    if (element->index >= hasher->count) {
+    if (element->index == G_MAXUINT) {
         return;
     }
+    make_room(hasher, element->index + 1);
     Member *member = &hasher->members[element->index];
     const char *key = key_of(element, hasher->strength);
     GString *text = hasher->scratch;
     g_string_assign(text, ",");
     key_write_name(element, text);
     member->name_length = (guint32)text->len;
+    member->length = 0;
     if (*key != '\0') {
         g_string_append(text, ",\"");
         g_string_append(text, key);

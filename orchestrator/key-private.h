@@ -21,7 +21,7 @@ void key_write_name(const Element *element, GString *out);
 
 /* ---- key-hash.c: keys of one strength, of elements in the order of the session ---- */
 typedef struct KeyHasher KeyHasher;
-KeyHasher *key_hasher_new(Session *session, KeyStrength strength);
+KeyHasher *key_hasher_new(KeyStrength strength);
 void key_hasher_free(KeyHasher *hasher);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHasher, key_hasher_free)
 /* The key of an element whose dependencies were all added, from its tail; "" if the key of one of them is not known. */
