@@ -18,9 +18,10 @@ static void warn_of_missing_digests(App *app, const char *format, GPtrArray *ele
 static gboolean print_elements(App *app, const char *format, GPtrArray *elements, States *states, GError **error)
 {
     ShowOptions options = {format, app->config->key_length, states};
+    g_autoptr(ShowFormat) lines = show_format_new(&options);
     g_autoptr(GString) out = g_string_new(NULL);
     for (guint i = 0; i < elements->len; i++)
-        if (!show_format_element(&options, elements->pdata[i], out, error))
+        if (!show_format_element(lines, elements->pdata[i], out, error))
             return FALSE;
     show_format_finish(out, arguments_switch(app->arguments, "colors", app->colors && isatty(STDOUT_FILENO)));
     app_print(out->str);

@@ -433,6 +433,9 @@ void dependency_list_sort(Dependency *list, gsize count,
 
 /* ---- BuildStream's comparison ---- */
 
+/* From which on a second thread is worth its start. */
+#define MANY_LISTS 2000u
+
 static int compare_junctions(const Element *a, const Element *b)
 {
     const Element *left = a->project->junction, *right = b->project->junction;
@@ -457,16 +460,40 @@ static int compare_dependencies(const Dependency *a, const Dependency *b, gpoint
     return names != 0 ? names : compare_junctions(a->element, b->element);
 }
 
+/* The lists of some elements; those of an earlier call are sorted already. */
+typedef struct {
+    const ReachGraph *graph;
+    Element *const *elements;
+    gsize count;
+} Share;
+
+static gpointer sort_share(gpointer data)
+{
+    const Share *share = data;
+    ReachSearch *search = reach_search_new(share->graph);
+    for (gsize i = 0; i < share->count; i++) {
+        Element *element = share->elements[i];
+        if (element->index == G_MAXUINT) {
+            dependency_list_sort(element->dependencies, element->n_dependencies, compare_dependencies, search);
+        }
+    }
+    reach_search_free(search);
+    return NULL;
+}
+
 void elements_sort_dependencies(Session *session, Element *const *targets, gsize count)
 {
     ReachGraph *graph = reach_new(targets, count);
     gsize total = 0;
     Element *const *elements = reach_elements(graph, &total);
-    for (gsize i = 0; i < total; i++) {
-        /* Elements of an earlier call are sorted already. */
-        if (elements[i]->index == G_MAXUINT) {
-            dependency_list_sort(elements[i]->dependencies, elements[i]->n_dependencies, compare_dependencies, graph);
-        }
+    gsize half = total >= MANY_LISTS ? total / 2 : 0;
+    Share others = {graph, elements, half}, own = {graph, elements + half, total - half};
+    GThread *thread = half > 0 ? g_thread_try_new("sort", sort_share, &others, NULL) : NULL;
+    sort_share(&own);
+    if (thread != NULL) {
+        g_thread_join(thread);
+    } else {
+        sort_share(&others);
     }
     reach_free(graph);
 }

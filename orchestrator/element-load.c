@@ -22,10 +22,21 @@ typedef struct {
 
 /* ---- Names ---- */
 
+/* No empty part, and none that ends in a dot. */
+static gboolean is_normal(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c == '/' && (c[1] == '/' || c[1] == '\0' || (c > name && c[-1] == '.'))) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 /* Python's os.path.normpath for relative paths. */
 static const char *normalize(Arena *arena, const char *name)
 {
-    if (strstr(name, "//") == NULL && strstr(name, "./") == NULL && !g_str_has_suffix(name, "/")) {
+    if (is_normal(name)) {
         return name;
     }
     g_auto(GStrv) parts = g_strsplit(name, "/", -1);
@@ -54,7 +65,7 @@ static gboolean check_name(const char *name, const Provenance *where, GError **e
         return FALSE;
     }
     for (const char *c = name; *c != '\0'; c++) {
-        if ((guchar)*c <= 31 || (guchar)*c >= 127 || strchr("<>\"|?*", *c) != NULL) {
+        if ((guchar)*c <= 31 || (guchar)*c >= 127 || (*c < '@' && strchr("<>\"?*", *c) != NULL) || *c == '|') {
             error_set(error, ERROR_LOAD, "BAD_CHARACTERS_IN_NAME", where, "Element '%s' has invalid characters.", name);
             return FALSE;
         }

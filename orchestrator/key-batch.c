@@ -29,7 +29,7 @@ struct KeyBatches {
     GAsyncQueue *full, *empty;
     guint batches; /* made so far */
     Batch *current;
-    Arena *scratch; /* of the current batch */
+    Arena *scratch;  /* of the current batch */
     GError *problem; /* the first */
 };
 

@@ -11,7 +11,7 @@
 
 #define BUFFER_SIZE ((gsize)16 << 10)
 /* Beginnings that are kept: one for each value of an index modulo this. */
-#define PREFIXES 256u
+#define PREFIXES   256u
 #define FIRST_ROOM 1024u
 
 typedef struct {

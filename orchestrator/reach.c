@@ -38,12 +38,16 @@ struct ReachGraph {
     GPtrArray *order; /* Element *, in post-order */
     Element **elements;
     guint count;
-    guint32 *seen;
-    guint32 stamp;
-    GArray *stack;             /* guint */
     GArray *pairs;             /* Pair, sorted by (to, from) once they are answered */
     guint *first;              /* by `to`: where its pairs start; NULL: not answered */
     guint *first_edge, *edges; /* dependencies by number */
+};
+
+struct ReachSearch {
+    const ReachGraph *graph;
+    guint32 *seen;
+    guint32 stamp;
+    GArray *stack; /* guint */
 };
 
 typedef struct {
@@ -154,23 +158,24 @@ static gboolean must_reach(const Reach *a, const Reach *b)
 }
 
 /* What is at and below a visited element is looked at once. */
-static gboolean search(ReachGraph *graph, guint start, guint goal)
+static gboolean find_path(ReachSearch *search, guint start, guint goal)
 {
+    const ReachGraph *graph = search->graph;
     const Reach *target = &graph->reach[goal];
-    g_array_set_size(graph->stack, 0);
-    graph->stamp++;
-    g_array_append_val(graph->stack, start);
-    while (graph->stack->len > 0) {
-        guint at = g_array_index(graph->stack, guint, graph->stack->len - 1);
-        g_array_set_size(graph->stack, graph->stack->len - 1);
+    g_array_set_size(search->stack, 0);
+    search->stamp++;
+    g_array_append_val(search->stack, start);
+    while (search->stack->len > 0) {
+        guint at = g_array_index(search->stack, guint, search->stack->len - 1);
+        g_array_set_size(search->stack, search->stack->len - 1);
         for (guint i = graph->first_edge[at]; i < graph->first_edge[at + 1]; i++) {
             guint below = graph->edges[i];
             if (below == goal || must_reach(&graph->reach[below], target)) {
                 return TRUE;
             }
-            if (graph->seen[below] != graph->stamp && may_reach(&graph->reach[below], target)) {
-                graph->seen[below] = graph->stamp;
-                g_array_append_val(graph->stack, below);
+            if (search->seen[below] != search->stamp && may_reach(&graph->reach[below], target)) {
+                search->seen[below] = search->stamp;
+                g_array_append_val(search->stack, below);
             }
         }
     }
@@ -335,8 +340,6 @@ ReachGraph *reach_new(Element *const *targets, gsize count)
     graph->count = graph->order->len;
     graph->elements = (Element **)graph->order->pdata;
     graph->reach = g_new0(Reach, graph->count + 1);
-    graph->seen = g_new0(guint32, graph->count + 1);
-    graph->stack = g_array_new(FALSE, FALSE, sizeof(guint));
     graph->pairs = g_array_new(FALSE, FALSE, sizeof(Pair));
     copy_edges(graph);
     find_depths(graph);
@@ -355,11 +358,9 @@ void reach_free(ReachGraph *graph)
     }
     g_ptr_array_unref(graph->order);
     g_free(graph->reach);
-    g_free(graph->seen);
     g_free(graph->first_edge);
     g_free(graph->edges);
     g_free(graph->first);
-    g_array_unref(graph->stack);
     g_array_unref(graph->pairs);
     g_free(graph);
 }
@@ -370,8 +371,25 @@ Element *const *reach_elements(const ReachGraph *graph, gsize *count)
     return graph->elements;
 }
 
-gboolean reach_depends(ReachGraph *graph, const Element *a, const Element *b)
+ReachSearch *reach_search_new(const ReachGraph *graph)
 {
+    ReachSearch *search = g_new0(ReachSearch, 1);
+    search->graph = graph;
+    search->seen = g_new0(guint32, graph->count + 1);
+    search->stack = g_array_new(FALSE, FALSE, sizeof(guint));
+    return search;
+}
+
+void reach_search_free(ReachSearch *search)
+{
+    g_free(search->seen);
+    g_array_unref(search->stack);
+    g_free(search);
+}
+
+gboolean reach_depends(ReachSearch *search, const Element *a, const Element *b)
+{
+    const ReachGraph *graph = search->graph;
     guint from = order_of(a), to = order_of(b);
     if (!may_reach(&graph->reach[from], &graph->reach[to])) {
         return FALSE;
@@ -380,5 +398,5 @@ gboolean reach_depends(ReachGraph *graph, const Element *a, const Element *b)
         return TRUE;
     }
     const Pair *known = find_pair(graph, from, to);
-    return known != NULL ? known->answer : search(graph, from, to);
+    return known != NULL ? known->answer : find_path(search, from, to);
 }

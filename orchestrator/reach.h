@@ -11,4 +11,9 @@ ReachGraph *reach_new(Element *const *targets, gsize count);
 void reach_free(ReachGraph *graph);
 /* Dependencies before what depends on them. */
 Element *const *reach_elements(const ReachGraph *graph, gsize *count);
-gboolean reach_depends(ReachGraph *graph, const Element *a, const Element *b);
+
+/* What one thread needs to ask; several may ask at once. */
+typedef struct ReachSearch ReachSearch;
+ReachSearch *reach_search_new(const ReachGraph *graph);
+void reach_search_free(ReachSearch *search);
+gboolean reach_depends(ReachSearch *search, const Element *a, const Element *b);

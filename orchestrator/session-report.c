@@ -82,11 +82,12 @@ static void append_project(App *app, GPtrArray *elements, GString *out)
 static void append_pipeline(App *app, const char *title, GPtrArray *elements, States *states, GString *out)
 {
     ShowOptions options = {app->config->element_format, app->config->key_length, states};
+    g_autoptr(ShowFormat) format = show_format_new(&options);
     g_autoptr(GString) lines = g_string_new(NULL);
     g_string_append_printf(out, "\n%s\n", title);
     for (guint i = 0; i < elements->len; i++) {
         g_autoptr(GError) error = NULL;
-        if (!show_format_element(&options, elements->pdata[i], lines, &error))
+        if (!show_format_element(format, elements->pdata[i], lines, &error))
             g_string_append_printf(lines, "%s\n", error->message);
     }
     show_format_finish(lines, FALSE);

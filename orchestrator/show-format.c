@@ -331,8 +331,8 @@ static const char *style_of(const Subject *subject, guint token)
     return subject->style ? subject->style : tokens[token].style;
 }
 
-/* Replaces all occurrences of one token; *line stays where there is none. */
-static gboolean replace_token(Subject *subject, guint token, char **line, GError **error)
+/* Replaces all occurrences of one token; *line stays where there is none.  *more becomes TRUE if a text that was put in may hold tokens itself. */
+static gboolean replace_token(Subject *subject, guint token, char **line, gboolean *more, GError **error)
 {
     const char *at = *line, *rest, *end;
     const char *found = find_token(at, tokens[token].name, &rest, &end);
@@ -349,24 +349,46 @@ static gboolean replace_token(Subject *subject, guint token, char **line, GError
         if (!shown)
             return FALSE;
         g_string_append_len(out, at, found - at);
-        g_string_append_printf(out, "%s%s" STYLE_END, style_of(subject, token), shown);
+        g_string_append(out, style_of(subject, token));
+        g_string_append(out, shown);
+        g_string_append(out, STYLE_END);
         at = end;
     }
+    *more |= strstr(text, "%{") != NULL;
     g_string_append(out, at);
     g_free(*line);
     *line = g_string_free(g_steal_pointer(&out), FALSE);
     return TRUE;
 }
 
-gboolean show_format_element(const ShowOptions *options, Element *element, GString *out, GError **error)
+struct ShowFormat {
+    ShowOptions options;
+    gboolean mentioned[G_N_ELEMENTS(tokens)];
+};
+
+ShowFormat *show_format_new(const ShowOptions *options)
 {
-    Subject subject = {.options = options, .element = element, .arena = arena_new()};
+    ShowFormat *format = g_new0(ShowFormat, 1);
+    format->options = *options;
+    for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
+        format->mentioned[i] = mentions(options->format, tokens[i].name);
+    return format;
+}
+
+void show_format_free(ShowFormat *format)
+{
+    g_free(format);
+}
+
+gboolean show_format_element(const ShowFormat *format, Element *element, GString *out, GError **error)
+{
+    Subject subject = {.options = &format->options, .element = element, .arena = arena_new()};
     subject.dim = strcmp(element->strong_key, element->strict_key) != 0 || !*element->strict_key;
-    g_autofree char *line = g_strdup(options->format);
-    gboolean success = TRUE;
+    g_autofree char *line = g_strdup(format->options.format);
+    gboolean success = TRUE, more = FALSE;
     for (guint i = 0; success && i < G_N_ELEMENTS(tokens); i++)
-        if (!tokens[i].only_if_asked || mentions(options->format, tokens[i].name))
-            success = replace_token(&subject, i, &line, error);
+        if (format->mentioned[i] || (more && !tokens[i].only_if_asked))
+            success = replace_token(&subject, i, &line, &more, error);
     arena_free(subject.arena);
     g_string_append(out, line);
     g_string_append_c(out, '\n');

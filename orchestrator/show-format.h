@@ -11,10 +11,16 @@ typedef struct {
     States *states; /* NULL if the format needs none */
 } ShowOptions;
 
+/* A template that was looked at once for all elements; borrows what the options name. */
+typedef struct ShowFormat ShowFormat;
+ShowFormat *show_format_new(const ShowOptions *options);
+void show_format_free(ShowFormat *format);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ShowFormat, show_format_free)
+
 /* The store must be asked for this format. */
 gboolean show_format_needs_states(const char *format);
 /* Appends the line of one element, with a newline; styles of a terminal are in it.  A bad format specification is APP. */
-gboolean show_format_element(const ShowOptions *options, Element *element, GString *out, GError **error);
+gboolean show_format_element(const ShowFormat *format, Element *element, GString *out, GError **error);
 /* After the last element: cuts line breaks from the end but for one, and takes the styles out unless they are wanted. */
 void show_format_finish(GString *out, gboolean colors);
 /* Applies "[[fill]align][width][.precision][s]" to text; NULL with error for anything else.  Free with g_free. */
