@@ -13,6 +13,8 @@
 
 /* Links and junctions that lead to each other. */
 #define MAX_HOPS 64
+/* Projects of a session: a junction may lead to the project that it is in. */
+#define MAX_PROJECTS 512u
 /* Elements of a directory that are considered for "did you mean". */
 #define MAX_SUGGESTIONS 10000u
 
@@ -276,7 +278,7 @@ static const Node *find_override(const Project *project, const char *path)
         return NULL;
     }
     const Node *direct = node_find(junction->overrides, path);
-    for (gsize i = 0; direct == NULL && i < node_size(junction->overrides); i++) {
+    for (gsize i = 0; direct == NULL && project->links->len > 0 && i < node_size(junction->overrides); i++) {
         if (strcmp(expand_link(project, node_key_at(junction->overrides, i)), path) == 0) {
             direct = node_value_at(junction->overrides, i);
         }
@@ -458,9 +460,21 @@ static char *subproject_directory(const Element *element, const char *base, GErr
     return NULL;
 }
 
+static gboolean check_projects(const Session *session, const ElementData *data, const Provenance *where, GError **error)
+{
+    if (session->projects->len < MAX_PROJECTS) {
+        return TRUE;
+    }
+    error_set(error, ERROR_LOAD, "CIRCULAR_REFERENCE", where,
+              "There are more than %u projects: does junction '%s' lead to a project that it is in?", MAX_PROJECTS,
+              data->element.name);
+    return FALSE;
+}
+
 static Project *load_subproject(Project *project, ElementData *data, const Provenance *where, GError **error)
 {
-    if (!check_junction(data, where, error) || !element_resolve(data, error)) {
+    if (!check_junction(data, where, error) || !check_projects(project->session, data, where, error) ||
+        !element_resolve(data, error)) {
         return NULL;
     }
     g_autofree char *base = junction_directory(data, where, error);

@@ -6,10 +6,16 @@
 #include "error.h"
 #include "node.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Of a text that has the user's texts in it, this much is shown. */
+#define MESSAGE_MAX ((gsize)64 << 10)
 
 /* A file that grew to something absurd is not read again just to quote one line of it. */
-#define QUOTE_MAX_FILE   ((gsize)16 << 20)
+#define QUOTE_MAX_FILE   (16 << 20)
 #define QUOTE_MAX_LINE   240
 #define MAX_INCLUDE_SHOW 16
 #define SUGGEST_MAX_WORD 128
@@ -68,6 +74,23 @@ char *provenance_to_string(const Provenance *where)
     return g_strdup_printf("%s [line %d column %d]", where->file->name, where->line, where->column);
 }
 
+/* UTF-8, and not too long for a terminal, whatever a project put into it.  Takes `text`, which may be NULL. */
+static char *presentable(char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    if (strlen(text) > MESSAGE_MAX) {
+        memcpy(text + MESSAGE_MAX - strlen(" ..."), " ...", sizeof " ...");
+    }
+    if (g_utf8_validate(text, -1, NULL)) {
+        return text;
+    }
+    char *valid = g_utf8_make_valid(text, -1);
+    g_free(text);
+    return valid;
+}
+
 static char *quote_line(const char *text, gsize length, const Provenance *where)
 {
     const char *end = text + length;
@@ -80,7 +103,8 @@ static char *quote_line(const char *text, gsize length, const Provenance *where)
     }
     const char *stop = memchr(text, '\n', (gsize)(end - text));
     gsize size = (gsize)((stop != NULL ? stop : end) - text);
-    if (size == 0 || size > QUOTE_MAX_LINE || !g_utf8_validate(text, (gssize)size, NULL)) {
+    if (size == 0 || size > QUOTE_MAX_LINE || where->column < 0 || (gsize)where->column > size ||
+        !g_utf8_validate(text, (gssize)size, NULL)) {
         return NULL;
     }
     g_autoptr(GString) quote = g_string_new("    ");
@@ -91,19 +115,32 @@ static char *quote_line(const char *text, gsize length, const Provenance *where)
     return g_string_free(g_steal_pointer(&quote), FALSE);
 }
 
+/* The file may have changed since it was read: into one that is large, or that nobody ever writes to. */
+static char *read_again(const char *path, gsize *length)
+{
+    struct stat info;
+    int fd = path != NULL ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+    char *text = NULL;
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= QUOTE_MAX_FILE) {
+        text = g_malloc((gsize)info.st_size + 1);
+        gssize got = read(fd, text, (gsize)info.st_size);
+        *length = got > 0 ? (gsize)got : 0;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return text;
+}
+
 static char *quote_of(const Provenance *where)
 {
     const NodeFile *file = where->file;
     if (file->text != NULL) {
         return quote_line(file->text, strlen(file->text), where);
     }
-    g_autofree char *text = NULL;
     gsize length = 0;
-    if (file->path == NULL || !g_file_test(file->path, G_FILE_TEST_IS_REGULAR) ||
-        !g_file_get_contents(file->path, &text, &length, NULL) || length > QUOTE_MAX_FILE) {
-        return NULL;
-    }
-    return quote_line(text, length, where);
+    g_autofree char *text = read_again(file->path, &length);
+    return text != NULL ? quote_line(text, length, where) : NULL;
 }
 
 static char *include_chain(const Provenance *where)
@@ -117,7 +154,7 @@ static char *include_chain(const Provenance *where)
         g_autofree char *text = provenance_to_string(at);
         g_string_append_printf(chain, "%s    included from %s", chain->len > 0 ? "\n" : "", text);
     }
-    return chain != NULL ? g_string_free(chain, FALSE) : NULL;
+    return chain != NULL ? presentable(g_string_free(chain, FALSE)) : NULL;
 }
 
 void error_set(GError **error, ErrorDomain domain, const char *reason, const Provenance *where, const char *format, ...)
@@ -127,9 +164,9 @@ void error_set(GError **error, ErrorDomain domain, const char *reason, const Pro
     }
     va_list args;
     va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
+    g_autofree char *message = presentable(g_strdup_vprintf(format, args));
     va_end(args);
-    g_autofree char *place = where != NULL && where->file != NULL ? provenance_to_string(where) : NULL;
+    g_autofree char *place = where != NULL && where->file != NULL ? presentable(provenance_to_string(where)) : NULL;
     g_set_error(error, ORCHESTRATOR_ERROR, (int)domain, "%s%s%s", place != NULL ? place : "", place != NULL ? ": " : "",
                 message);
     ErrorPrivate *priv = private_of(*error);
@@ -146,7 +183,7 @@ void error_set_detail(GError *error, const char *detail)
     ErrorPrivate *priv = private_of(error);
     if (priv != NULL) {
         g_free(priv->detail);
-        priv->detail = g_strdup(detail);
+        priv->detail = presentable(g_strdup(detail));
     }
 }
 
@@ -192,7 +229,7 @@ void error_suggest(GError *error, const char *word, const char *const *candidate
     }
     if (best != NULL) {
         g_free(priv->suggestion);
-        priv->suggestion = g_strdup(best);
+        priv->suggestion = presentable(g_strdup(best));
     }
 }
 

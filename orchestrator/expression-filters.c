@@ -173,6 +173,9 @@ static const Value *filter_replace(const Call *call)
         g_string_append(out, to);
         g_string_append_unichar(out, g_utf8_get_char(text));
         text = g_utf8_next_char(text);
+        if (out->len > EXPRESSION_MAX_ARENA) {
+            break;
+        }
     }
     if (*from == '\0' && left > 0) {
         g_string_append(out, to);
@@ -182,6 +185,9 @@ static const Value *filter_replace(const Call *call)
         g_string_append_len(out, text, found - text);
         g_string_append(out, to);
         text = found + strlen(from);
+        if (out->len > EXPRESSION_MAX_ARENA) {
+            break;
+        }
     }
     g_string_append(out, text);
     return value_take_text(call->evaluation, g_string_free(out, FALSE));
@@ -353,7 +359,7 @@ static const Value *filter_join(const Call *call)
         return NULL;
     }
     g_autoptr(GString) out = g_string_new(NULL);
-    for (gsize i = 0; i < list->count; i++) {
+    for (gsize i = 0; i < list->count && out->len <= EXPRESSION_MAX_ARENA; i++) {
         const char *text = value_to_text(call->evaluation, &list->items[i]);
         if (text == NULL) {
             return NULL;
@@ -405,7 +411,8 @@ static const Value *filter_sort(const Call *call)
 {
     const Value *list = filter_list(call);
     gboolean reverse = FALSE, case_sensitive = FALSE;
-    if (list == NULL || !flag_argument(call, 0, &reverse) || !flag_argument(call, 1, &case_sensitive)) {
+    if (list == NULL || !flag_argument(call, 0, &reverse) || !flag_argument(call, 1, &case_sensitive) ||
+        !evaluation_may_compare(call->evaluation, list->count)) {
         return NULL;
     }
     g_autofree Value *items = g_new(Value, list->count + 1);
@@ -460,7 +467,8 @@ static const Value *filter_unique(const Call *call)
 {
     const Value *list = filter_list(call);
     gboolean case_sensitive = FALSE;
-    if (list == NULL || !flag_argument(call, 0, &case_sensitive)) {
+    if (list == NULL || !flag_argument(call, 0, &case_sensitive) ||
+        !evaluation_may_compare(call->evaluation, list->count)) {
         return NULL;
     }
     g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(Value));

@@ -7,19 +7,25 @@
 
 #include "expression.h"
 
+/* Of memory, for values. */
+#define EXPRESSION_MAX_ARENA ((gsize)64 << 20)
+
 typedef struct {
     Arena *arena;
     char **problem; /* the first one stays */
+    gsize work;     /* comparisons that filters may have made */
 } Evaluation;
 
 G_GNUC_PRINTF(2, 3) const Value *evaluation_fail(Evaluation *evaluation, const char *format, ...);
+/* FALSE with a problem: comparing each of `count` items to each other would be too much. */
+gboolean evaluation_may_compare(Evaluation *evaluation, gsize count);
 
 /* ---- Making ---- */
 
 const Value *value_new(Evaluation *evaluation, Value value);
 const Value *value_bool(Evaluation *evaluation, gboolean value);
 const Value *value_int(Evaluation *evaluation, gint64 number);
-/* Takes the text. */
+/* Takes the text.  What is too large is a problem, here and in lists. */
 const Value *value_take_text(Evaluation *evaluation, char *text);
 const Value *value_sequence(Evaluation *evaluation, ValueType type, const Value *items, gsize count);
 const Value *value_undefined(Evaluation *evaluation, char *message);

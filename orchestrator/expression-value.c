@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts and lists that operators make longer. */
+/* Texts, and lists with all that is in them. */
 #define VALUE_MAX_SIZE ((gsize)1 << 20)
+/* What an item takes of that, beside its text. */
+#define ITEM_WEIGHT ((gsize)256)
+/* Comparisons in filters that compare each item to each other. */
+#define MAX_WORK ((gsize)64 << 20)
 
 const Value *evaluation_fail(Evaluation *evaluation, const char *format, ...)
 {
@@ -19,6 +23,20 @@ const Value *evaluation_fail(Evaluation *evaluation, const char *format, ...)
         va_end(args);
     }
     return NULL;
+}
+
+static const Value *too_large(Evaluation *evaluation)
+{
+    return evaluation_fail(evaluation, "the value is too large");
+}
+
+gboolean evaluation_may_compare(Evaluation *evaluation, gsize count)
+{
+    evaluation->work += count * count;
+    if (evaluation->work > MAX_WORK) {
+        evaluation_fail(evaluation, "the expression is too complex");
+    }
+    return evaluation->work <= MAX_WORK;
 }
 
 /* ---- Making ---- */
@@ -47,18 +65,27 @@ static const Value *value_float(Evaluation *evaluation, double real)
 
 const Value *value_take_text(Evaluation *evaluation, char *text)
 {
-    const char *copy = arena_strdup(evaluation->arena, text);
+    gsize length = strlen(text);
+    gboolean fits = length <= VALUE_MAX_SIZE && arena_size(evaluation->arena) <= EXPRESSION_MAX_ARENA;
+    const char *copy = fits ? arena_strndup(evaluation->arena, text, length) : NULL;
     g_free(text);
-    return value_new(evaluation, (Value){.type = VALUE_STRING, .text = copy});
+    return fits ? value_new(evaluation, (Value){.type = VALUE_STRING, .text = copy}) : too_large(evaluation);
 }
 
 const Value *value_sequence(Evaluation *evaluation, ValueType type, const Value *items, gsize count)
 {
+    gsize weight = 0;
+    for (gsize i = 0; i < count && weight <= VALUE_MAX_SIZE; i++) {
+        weight += ITEM_WEIGHT + items[i].weight + (items[i].type == VALUE_STRING ? strlen(items[i].text) : 0);
+    }
+    if (weight > VALUE_MAX_SIZE || arena_size(evaluation->arena) > EXPRESSION_MAX_ARENA) {
+        return too_large(evaluation);
+    }
     Value *copy = arena_alloc(evaluation->arena, MAX(count, 1) * sizeof *copy);
     if (count > 0) {
         memcpy(copy, items, count * sizeof *copy);
     }
-    return value_new(evaluation, (Value){.type = type, .items = copy, .count = count});
+    return value_new(evaluation, (Value){.type = type, .items = copy, .count = count, .weight = weight});
 }
 
 const Value *value_undefined(Evaluation *evaluation, char *message)
@@ -358,11 +385,6 @@ const Value *value_contains(Evaluation *evaluation, const Value *item, const Val
     return value_bool(evaluation, FALSE);
 }
 
-static const Value *too_large(Evaluation *evaluation)
-{
-    return evaluation_fail(evaluation, "the value is too large");
-}
-
 static const Value *join(Evaluation *evaluation, const Value *a, const Value *b)
 {
     if (a->type == VALUE_STRING) {
@@ -518,6 +540,9 @@ const Value *value_index(Evaluation *evaluation, const Value *value, const Value
         return no_element(evaluation, value, index);
     }
     const Value *list = value_to_list(evaluation, value);
+    if (list == NULL) {
+        return NULL;
+    }
     gint64 at = index->number < 0 ? index->number + (gint64)list->count : index->number;
     return at >= 0 && at < (gint64)list->count ? &list->items[at] : no_element(evaluation, value, index);
 }
@@ -547,6 +572,9 @@ const Value *value_slice(Evaluation *evaluation, const Value *value, const Value
         return evaluation_fail(evaluation, "'%s' object cannot be sliced like that", value_type_name(value));
     }
     const Value *list = value_to_list(evaluation, value);
+    if (list == NULL) {
+        return NULL;
+    }
     gint64 count = (gint64)list->count;
     gint64 start = clamp_bound(bounds[0], step > 0 ? 0 : count - 1, count, step);
     gint64 end = clamp_bound(bounds[1], step > 0 ? count : -1, count, step);

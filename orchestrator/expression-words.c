@@ -8,8 +8,6 @@
 
 /* Words read, again and again for nested conditions. */
 #define EXPRESSION_MAX_STEPS 1000000u
-/* Of memory, for values. */
-#define EXPRESSION_MAX_ARENA ((gsize)64 << 20)
 /* Where the text stands in Jinja2's template, for messages that say so: behind "{% if ". */
 #define TEMPLATE_OFFSET 6
 

@@ -267,7 +267,7 @@ static const Value *parse_subscript(Parser *parser, const Value *value, gboolean
     }
     if (count == 1 && (several || items->len != 1)) {
         const Value *index = value_sequence(parser->evaluation, VALUE_TUPLE, (const Value *)items->data, items->len);
-        return value_index(parser->evaluation, value, index);
+        return index != NULL ? value_index(parser->evaluation, value, index) : NULL;
     }
     return count == 1 ? value_index(parser->evaluation, value, bounds[0])
                       : value_slice(parser->evaluation, value, bounds);
@@ -659,7 +659,7 @@ gboolean expression_evaluate(const char *text, ExpressionLookup lookup, gpointer
         *problem = g_strdup("the expression is too long");
         return FALSE;
     }
-    Evaluation evaluation = {arena_new(), problem};
+    Evaluation evaluation = {.arena = arena_new(), .problem = problem};
     unsigned steps = 0;
     const Value *value = &none;
     for (int pass = 0; value != NULL && pass < 2; pass++) {

@@ -27,6 +27,7 @@ struct Value {
     const char *text;   /* STRING; UNDEFINED: what is missing, in words */
     const Value *items; /* LIST, TUPLE, DICT */
     gsize count;
+    gsize weight; /* of LIST, TUPLE, DICT: what all that is in it takes, see value_sequence() */
 };
 
 /* Finds a name's value, or NULL. */

@@ -13,6 +13,8 @@
 
 /* Files that include files. */
 #define INCLUDE_MAX_DEPTH 64
+/* Nodes of a file with all that it includes: files that include others twice grow exponentially, although each is made once. */
+#define INCLUDE_MAX_NODES ((gsize)1 << 20)
 
 /* ---- Conditionals ---- */
 
@@ -317,6 +319,35 @@ static Node *rewrite_includes(Node *node, gpointer data, GError **error)
     return rewrite_children(includer->project->session->arena, node, rewrite_includes, data, error);
 }
 
+/* Nodes in the tree, or as many as are too many.  `known`: shared node → how many are in it. */
+static gsize count_nodes(GHashTable *known, const Node *node)
+{
+    gboolean remembered = (node->flags & NODE_IS_SHARED) != 0 && node->type != NODE_SCALAR && node->size > 0;
+    gsize count = remembered ? GPOINTER_TO_SIZE(g_hash_table_lookup(known, node)) : 0;
+    if (count > 0) {
+        return count;
+    }
+    count = 1;
+    for (guint32 i = 0; node->type != NODE_SCALAR && i < node->size && count <= INCLUDE_MAX_NODES; i++) {
+        count += count_nodes(known, node->type == NODE_SEQUENCE ? node->items[i] : node->entries[i].value);
+    }
+    if (remembered) {
+        g_hash_table_insert(known, (gpointer)node, GSIZE_TO_POINTER(count));
+    }
+    return count;
+}
+
+static Node *check_size(Node *node, const Provenance *where, GError **error)
+{
+    g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
+    if (count_nodes(known, node) <= INCLUDE_MAX_NODES) {
+        return node;
+    }
+    error_set(error, ERROR_LOAD, "INVALID_DATA", where,
+              "There are more than %zu nodes in this file and what it includes", INCLUDE_MAX_NODES);
+    return NULL;
+}
+
 static Node *process(Project *project, Node *node, unsigned flags, const Chain *chain, GError **error)
 {
     if ((node->flags & NODE_HAS_CONDITION) == 0) {
@@ -330,7 +361,8 @@ static Node *process(Project *project, Node *node, unsigned flags, const Chain *
         }
     }
     Includer includer = {project, flags, chain};
-    return rewrite_includes(node, &includer, error);
+    Node *result = rewrite_includes(node, &includer, error);
+    return result != NULL && result != node ? check_size(result, &node->where, error) : result;
 }
 
 Node *includes_process(Project *project, Node *node, unsigned flags, GError **error)

@@ -56,6 +56,10 @@ void node_mark_shared(Node *node);
 /* TRAILING_LIST_DIRECTIVE if a list directive is left anywhere. */
 gboolean node_check_composed(const Node *node, GError **error);
 
+/* ---- yaml.c ---- */
+/* How many bytes of a byte order mark the text begins with. */
+gsize yaml_byte_order_mark(const char *text, gsize length);
+
 /* ---- yaml-scan.c ---- */
 /* The plain part of YAML, which is nearly all that projects are written in; NULL for all else and for every doubt: node_parse_full decides. */
 Node *node_scan(Arena *arena, const NodeFile *file, const char *text, gsize length);

@@ -360,6 +360,9 @@ void node_fill_like(Arena *arena, Node *mapping, const Node *model, const NodeEn
 
 void node_mark_shared(Node *node)
 {
+    if ((node->flags & NODE_IS_SHARED) != 0) {
+        return;
+    }
     node->flags |= NODE_IS_SHARED;
     for (guint32 i = 0; node->type == NODE_SEQUENCE && i < node->size; i++) {
         node_mark_shared(node->items[i]);

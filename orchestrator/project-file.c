@@ -54,6 +54,7 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
     } causes[] = {
         {ENOENT, "MISSING_FILE", "Could not find file at ", ""},
         {ENOTDIR, "MISSING_FILE", "Could not find file at ", ""},
+        {EBADF, "MISSING_FILE", "Could not find file at ", ""}, /* the directory is not there */
         {EISDIR, "LOADING_DIRECTORY", "", " is a directory"},
         {EXDEV, "PROJ_PATH_INVALID", "", " leads outside of the project directory"},
         {ELOOP, "PROJ_PATH_INVALID", "", " is a loop of symbolic links"},

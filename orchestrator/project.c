@@ -60,12 +60,13 @@ static gboolean with_detail(GError **error, char *detail)
     return FALSE;
 }
 
-static gboolean check_version(const Node *conf, GError **error)
+/* `written` is project.conf itself, `conf` has the defaults below it. */
+static gboolean check_version(const Node *written, const Node *conf, GError **error)
 {
     const Node *node = node_find(conf, "min-version");
     gint64 major = 0, minor = 0;
     if (node == NULL) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(conf),
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(written),
                   "Dictionary did not contain expected key 'min-version'");
         return with_detail(error,
                            g_strdup("If you are trying to use a BuildStream 1 project, please install BuildStream "
@@ -357,7 +358,7 @@ void project_free(Project *project)
 
 static gboolean load_basics(Project *project, const Node *conf, GError **error)
 {
-    return check_version(conf, error) && node_check_keys(conf, toplevel_keys, error) &&
+    return check_version(project->conf, conf, error) && node_check_keys(conf, toplevel_keys, error) &&
            node_need_string(project->conf, "name", &project->name, error) &&
            check_symbol_name(project->name, "project name", node_where(node_find(project->conf, "name")), TRUE,
                              error) &&

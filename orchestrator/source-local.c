@@ -31,7 +31,13 @@ static gboolean local_configure(Source *source, const Node *config, GError **err
 static gboolean ensure_digest(Source *source, GError **error)
 {
     Local *local = source->data;
-    local->has_digest = local->has_digest || project_digest(source_project(source), local->path, &local->digest, error);
+    g_autoptr(GError) problem = NULL;
+    local->has_digest =
+        local->has_digest || project_digest(source_project(source), local->path, &local->digest, &problem);
+    if (!local->has_digest) {
+        error_set(error, ERROR_SOURCE, g_intern_string(error_get_reason(problem)),
+                  node_where(node_find(source->node, "path")), "%s", problem->message);
+    }
     return local->has_digest;
 }
 

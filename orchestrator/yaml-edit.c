@@ -463,19 +463,21 @@ static gboolean check(Arena *arena, const NodeFile *file, const GString *text, c
 char *yaml_edit_set(const char *text, gsize length, const Provenance *start, const YamlStep *path, gsize n_path,
                     const Node *value, GError **error)
 {
-    Document document = {.text = text, .length = length, .arena = arena_new()};
+    gsize mark = yaml_byte_order_mark(text, length);
+    Document document = {.text = text + mark, .length = length - mark, .arena = arena_new()};
     const NodeFile anonymous = {.name = "document"};
     const NodeFile *file = start != NULL ? start->file : &anonymous;
     document.arrays = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     find_lines(&document);
     g_autoptr(GString) out = g_string_new(NULL);
-    gboolean ok = node_parse(document.arena, file, text, length, error) != NULL;
+    gboolean ok = node_parse(document.arena, file, document.text, document.length, error) != NULL;
     if (ok) {
         ok = edit(&document, out, start, path, n_path, value) &&
              check(document.arena, file, out, start, path, n_path, value);
         if (!ok) {
             error_set(error, ERROR_LOAD, "INVALID_DATA", start, "Cannot change this file in place");
         }
+        g_string_prepend_len(out, text, (gssize)mark);
     }
     g_ptr_array_unref(document.arrays);
     g_array_unref(document.lines);

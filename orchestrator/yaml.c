@@ -134,6 +134,12 @@ Node *node_parse_full(Arena *arena, const NodeFile *file, const char *text, gsiz
     return reader->builder.root != NULL ? reader->builder.root : node_new_mapping(arena, &start);
 }
 
+/* It is no part of the first line. */
+gsize yaml_byte_order_mark(const char *text, gsize length)
+{
+    return length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 Node *node_parse(Arena *arena, const NodeFile *file, const char *text, gsize length, GError **error)
 {
     Provenance start = {file, 1, 0};
@@ -141,6 +147,9 @@ Node *node_parse(Arena *arena, const NodeFile *file, const char *text, gsize len
         error_set(error, ERROR_LOAD, "INVALID_YAML", &start, "The file is larger than %zu bytes", YAML_MAX_BYTES);
         return NULL;
     }
+    gsize mark = yaml_byte_order_mark(text, length);
+    text += mark;
+    length -= mark;
     Node *root = node_scan(arena, file, text, length);
     return root != NULL ? root : node_parse_full(arena, file, text, length, error);
 }

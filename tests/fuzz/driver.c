@@ -3,7 +3,7 @@
  *
  *   fuzz-NAME CORPUS [MUTATIONS]
  *
- * It fails by crashing, or by abort() in the fuzzer.  For a real campaign, link the fuzzer without this file:
+ * A fuzzer may have a LLVMFuzzerCustomMutator, for inputs that changed bytes would only spoil.  It fails by crashing, or by abort() in the fuzzer.  For a real campaign, link the fuzzer without this file:
  *   clang -fsanitize=fuzzer,address fuzz-NAME.c …
  */
 #include <glib.h>
@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+__attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 #define MUTATIONS_DEFAULT 2000
 #define SIZE_MAX_MUTATED  (1 << 20)
@@ -76,6 +78,31 @@ static void truncate_end(GByteArray *data)
 static void (*const mutators[])(GByteArray *data) = {flip_bit,     set_byte,   set_byte,
                                                      remove_range, copy_range, truncate_end};
 
+static void mutate(GByteArray *data)
+{
+    for (unsigned step = 0, steps = 1 + below(4); step < steps; step++)
+        mutators[below(G_N_ELEMENTS(mutators))](data);
+}
+
+/* libFuzzer's own, for fuzzers with a mutator of their own. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
+{
+    g_autoptr(GByteArray) mutated = g_byte_array_new();
+    g_byte_array_append(mutated, data, (guint)size);
+    mutate(mutated);
+    size = MIN(mutated->len, max_size);
+    if (size > 0)
+        memcpy(data, mutated->data, size);
+    return size;
+}
+
+static void mutate_by_fuzzer(GByteArray *data)
+{
+    guint size = data->len, space = 2 * size + 4096;
+    g_byte_array_set_size(data, space);
+    g_byte_array_set_size(data, (guint)LLVMFuzzerCustomMutator(data->data, size, space, next_random()));
+}
+
 /* From a copy of exactly its size, so that a sanitizer sees each byte read beyond the end. */
 static void run(const uint8_t *data, gsize size)
 {
@@ -92,8 +119,10 @@ static void run_mutations(const char *name, const uint8_t *data, gsize size, uns
         state = UINT64_C(0x9e3779b97f4a7c15) * (i + 1) ^ g_str_hash(name);
         g_autoptr(GByteArray) mutated = g_byte_array_new();
         g_byte_array_append(mutated, data, (guint)size);
-        for (unsigned step = 0, steps = 1 + below(4); step < steps; step++)
-            mutators[below(G_N_ELEMENTS(mutators))](mutated);
+        if (LLVMFuzzerCustomMutator)
+            mutate_by_fuzzer(mutated);
+        else
+            mutate(mutated);
         run(mutated->data, mutated->len);
     }
 }

@@ -78,6 +78,16 @@ static void test_refused(void)
         {"99999999999999999999", "the number is too large"},
         {"arch * 10000000", "the value is too large"},
         {"10 ** 100", "the value is too large"},
+        {"('x' * 1000000) | replace('x', 'x' * 1000000)", "the value is too large"},
+        {"'x' | replace('', 'x' * 1000000) | replace('', 'x' * 1000000)", "the value is too large"},
+        {"([1] * 4000) | join('x' * 1000000)", "the value is too large"},
+        {"[1] * 5000", "the value is too large"},
+        {"[[[1] * 1000] * 1000] * 1000 == []", "the value is too large"},
+        {"('x' * 100000) | list", "the value is too large"},
+        {"(['x'] * 4000) | map('replace', 'x', 'x' * 100000) | length", "the value is too large"},
+        {"[([1] * 4000) | sort, ([1] * 4000) | sort, ([1] * 4000) | sort, ([1] * 4000) | unique, ([1] * 4000) | "
+         "unique] == 1",
+         "the expression is too complex"},
         {"flags | round(method='floor')", "expected token ',', got '='"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {

@@ -40,6 +40,12 @@ static const struct {
     {"special text", "ref: a\n", 0, 0, "ref", "v: \"a: b # c\"", "ref: 'a: b # c'\n"},
     {"several lines", "ref: a\n", 0, 0, "ref", "v: \"a\\nb\"", "ref: \"a\\nb\"\n"},
     {"no newline at end", "a: 1", 0, 0, "ref", "v: x", "a: 1\nref: x"},
+    {"byte order mark",
+     "\xef\xbb\xbf"
+     "a: 1\nref: old\n",
+     0, 0, "ref", "v: new",
+     "\xef\xbb\xbf"
+     "a: 1\nref: new\n"},
     {"multi-byte before", "é: ü\nref: ñ # ö\n", 0, 0, "ref", "v: x", "é: ü\nref: x # ö\n"},
 };
 
