@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* Where the input root is in every action's sandbox: part of what an action can see, so a change is a new SLUICE_SANDBOX_LAYOUT. */
@@ -11,6 +12,8 @@
 
 struct Executor {
     ExecutorPlace place;
+    SluiceDigest base; /* the environment's root, with EXECUTION_ROOT in it */
+    SluiceLease *lease;
     SluiceSandboxLimits limits;
 };
 
@@ -47,13 +50,9 @@ static gboolean open_outputs(Run *run, GError **error)
 
 static gboolean open_sandbox(Run *run, GError **error)
 {
-    const ExecutorPlace *place = &run->executor->place;
-    SluiceDigest root;
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(place->store, &place->environment_root, error);
-    if (!tree || !sluice_tree_set_directory(tree, EXECUTION_ROOT, &run->execution->input_root, error) ||
-        !sluice_tree_commit(tree, &root, error))
-        return FALSE;
-    run->sandbox = sluice_sandbox_new(place->staging, place->store, &root, error);
+    const Executor *executor = run->executor;
+    run->sandbox = sluice_sandbox_new_at(executor->place.staging, executor->place.store, &executor->base,
+                                         EXECUTION_ROOT, &run->execution->input_root, error);
     return run->sandbox != NULL;
 }
 
@@ -86,7 +85,6 @@ static gboolean translate(GError *problem, SluiceExecutionOutcome *outcome, GErr
 static gboolean run_command(Run *run, SluiceExecutionOutcome *outcome, GError **error)
 {
     const SluiceExecution *execution = run->execution;
-    static const char *const writable[] = {EXECUTION_ROOT, NULL};
     g_autofree char *cwd = g_build_path("/", EXECUTION_ROOT, execution->working_directory, NULL);
     SluiceSandboxCommand command = {
         .argv = execution->arguments,
@@ -94,8 +92,6 @@ static gboolean run_command(Run *run, SluiceExecutionOutcome *outcome, GError **
         .cwd = cwd,
         .uid = run->executor->place.uid,
         .gid = run->executor->place.gid,
-        .root_read_only = TRUE,
-        .writable = writable,
         .stdin_fd = -1,
         .stdout_fd = run->out,
         .stderr_fd = run->err,
@@ -135,7 +131,7 @@ static gboolean keep_output(const ExecutorPlace *place, int fd, SluiceDigest *di
 static gboolean collect_files(Run *run, SluiceExecutionOutcome *outcome, GError **error)
 {
     SluiceLease *lease = run->executor->place.lease;
-    return sluice_sandbox_capture(run->sandbox, EXECUTION_ROOT, &outcome->root, NULL, error) &&
+    return sluice_sandbox_capture(run->sandbox, "/", &outcome->root, NULL, error) &&
            (!lease || sluice_lease_add_tree(lease, &outcome->root, error));
 }
 
@@ -177,18 +173,43 @@ static gboolean execute(const SluiceExecution *execution, GCancellable *cancella
 
 /* ---- Executors ----------------------------------------------------------------------------------------------------------- */
 
-Executor *executor_new(const ExecutorPlace *place)
+Executor *executor_new(const ExecutorPlace *place, GError **error)
 {
     Executor *executor = g_new0(Executor, 1);
     executor->place = *place;
     if (place->policy)
         execution_policy_get_limits(place->policy, sluice_store_get_path(place->store), &executor->limits);
-    return executor;
+    if (sluice_sandbox_make_base(place->store, &place->environment_root, EXECUTION_ROOT, &executor->base, error) &&
+        (executor->lease = sluice_lease_new(place->store, error)) &&
+        sluice_lease_add_tree(executor->lease, &executor->base, error))
+        return executor;
+    executor_free(executor);
+    return NULL;
 }
 
 void executor_free(Executor *executor)
 {
+    if (!executor)
+        return;
+    sluice_lease_free(executor->lease);
     g_free(executor);
+}
+
+gboolean executor_store_environment(const ExecutorPlace *place, const char *os, const char *isa, SluiceDigest *out,
+                                    GError **error)
+{
+    struct utsname host;
+    uname(&host);
+    const SluiceEnvironment environment = {
+        .root = place->environment_root,
+        .os = os ? os : host.sysname,
+        .isa = isa ? isa : host.machine,
+        .uid = place->uid,
+        .gid = place->gid,
+        .layout = SLUICE_SANDBOX_LAYOUT,
+        .scope = "full",
+    };
+    return sluice_environment_store(place->store, &environment, out, error);
 }
 
 void executor_describe(Executor *executor, SluiceExecutor *out)

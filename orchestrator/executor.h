@@ -22,7 +22,10 @@ typedef struct {
 } ExecutorPlace;
 
 typedef struct Executor Executor;
-Executor *executor_new(const ExecutorPlace *place);
+Executor *executor_new(const ExecutorPlace *place, GError **error);
+/* The environment digest of a place: what its results are kept for.  NULL for os or isa: this machine's. */
+gboolean executor_store_environment(const ExecutorPlace *place, const char *os, const char *isa, SluiceDigest *out,
+                                    GError **error);
 void executor_free(Executor *executor);
 /* How bazel-bridge/ calls it. */
 void executor_describe(Executor *executor, SluiceExecutor *out);

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define SOCKET_NAME    "reapi.sock"
@@ -77,23 +76,6 @@ static gboolean open_socket(Proxy *proxy, const char *bind_path, GError **error)
     return sluice_endpoint_add_listener(proxy->endpoint, fd, error);
 }
 
-static gboolean store_environment(Build *build, SluiceDigest *out, GError **error)
-{
-    struct utsname host;
-    uname(&host);
-    const SandboxConfig *config = &build->element->sandbox;
-    SluiceEnvironment environment = {
-        .root = build->environment_root,
-        .os = config->build_os ? config->build_os : host.sysname,
-        .isa = config->build_arch ? config->build_arch : host.machine,
-        .uid = build_uid(build),
-        .gid = build_gid(build),
-        .layout = SLUICE_SANDBOX_LAYOUT,
-        .scope = "full",
-    };
-    return sluice_environment_store(build->context->store, &environment, out, error);
-}
-
 /* What it is given is in the store; a session that ends before it is given goes on with it at its end. */
 static gboolean connect_cluster(Proxy *proxy, GError **error)
 {
@@ -104,9 +86,12 @@ static gboolean connect_cluster(Proxy *proxy, GError **error)
     return proxy->upstream && sluice_upstream_start_pushing(proxy->upstream, error);
 }
 
-static Executor *make_executor(Build *build)
+/* The element's environment, and what runs actions in it where there is something. */
+static gboolean open_place(Proxy *proxy, SluiceDigest *environment, GError **error)
 {
+    Build *build = proxy->build;
     const BuildContext *context = build->context;
+    const SandboxConfig *config = &build->element->sandbox;
     const ExecutorPlace place = {
         .store = context->store,
         .staging = context->staging,
@@ -117,7 +102,11 @@ static Executor *make_executor(Build *build)
         .gid = build_gid(build),
         .policy = context->execution,
     };
-    return executor_new(&place);
+    if (!executor_store_environment(&place, config->build_os, config->build_arch, environment, error))
+        return FALSE;
+    if (context->budget && context->staging)
+        proxy->executor = executor_new(&place, error);
+    return proxy->executor || !context->budget || !context->staging;
 }
 
 Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
@@ -128,15 +117,13 @@ Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
     SluiceDigest environment;
     SluiceExecutor executor;
     SluiceEndpointPolicy policy = {&environment, plan->cache_writes, build->element->full_name};
-    if (build->context->budget && build->context->staging) {
-        proxy->executor = make_executor(build);
+    gboolean ready = open_place(proxy, &environment, error) && connect_cluster(proxy, error);
+    policy.upstream = proxy->upstream;
+    if (proxy->executor) {
         executor_describe(proxy->executor, &executor);
         policy.executor = &executor;
     }
-    gboolean connected = connect_cluster(proxy, error);
-    policy.upstream = proxy->upstream;
-    if (connected && store_environment(build, &environment, error) &&
-        (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
+    if (ready && (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
         (proxy->endpoint = sluice_endpoint_new(proxy->bridge, &policy, error)) &&
         (!plan->proxy_socket || open_socket(proxy, plan->proxy_socket, error))) {
         char text[SLUICE_DIGEST_STRING_MAX];

@@ -24,15 +24,29 @@ static const char *search_path(const HelperRun *run)
     return DEFAULT_PATH;
 }
 
-/* ENOENT, EACCES or 0.  What something else is mounted over cannot be seen from here, and counts as there. */
+/* Of a path at the run's place: the rest of it, with its slash; else NULL. */
+static const char *below_place(const HelperRun *run, const char *path)
+{
+    gsize length = run->place != NULL ? strlen(run->place) : 0;
+    return length > 0 && strncmp(path, run->place, length) == 0 && path[length] == '/' ? path + length : NULL;
+}
+
+static int open_inside(const HelperRun *run, const char *path)
+{
+    const char *below = below_place(run, path);
+    return helper_root_open_path(below != NULL ? &run->inner : &run->root, below != NULL ? below : path);
+}
+
+/* ENOENT, EACCES or 0.  What something else is mounted over, or is behind a link that may lead out of the
+ * place where it is, cannot be seen from here, and counts as there. */
 static int look(const HelperRun *run, const char *path)
 {
-    if (helper_run_is_covered(run, path))
+    if (helper_run_is_covered(run, path) && below_place(run, path) == NULL)
         return 0;
     struct stat status;
-    int fd = helper_root_open_path(&run->root, path);
+    int fd = open_inside(run, path);
     if (fd < 0)
-        return ENOENT;
+        return below_place(run, path) != NULL && helper_root_has_link(&run->inner, below_place(run, path)) ? 0 : ENOENT;
     int result = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0 ? 0 : EACCES;
     close(fd);
     return result;
@@ -110,7 +124,7 @@ static char *elf_interpreter(int fd)
 static char *interpreter_of(const HelperRun *run, const char *path)
 {
     char head[256] = "";
-    int path_fd = helper_root_open_path(&run->root, path);
+    int path_fd = open_inside(run, path);
     if (path_fd < 0)
         return NULL;
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", path_fd);

@@ -138,6 +138,19 @@ static gboolean do_root(HelperRun *run, const SandboxOp *op, GError **error)
     return TRUE;
 }
 
+/* The overlay is not the root, but at a place in it. */
+static gboolean do_base(HelperRun *run, const SandboxOp *op, GError **error)
+{
+    run->inner = run->root;
+    run->place = op->args[1];
+    run->mounted = FALSE;
+    if (!helper_root_open(&run->root, op->args[0], error))
+        return FALSE;
+    add_options(run, "--ro-bind", run->root.place, "/", "--bind", run->inner.place, run->place);
+    cover(run, run->place);
+    return TRUE;
+}
+
 /* ---- Over the root ---- */
 
 /* A place inside to mount something on.  What lies on something else that is mounted is made there by bubblewrap. */
@@ -302,6 +315,7 @@ static const OpFunc handlers[SANDBOX_N_OPS] = {
     [SANDBOX_OP_LOWER] = do_lower,
     [SANDBOX_OP_OVERLAY] = do_overlay,
     [SANDBOX_OP_ROOT] = do_root,
+    [SANDBOX_OP_BASE] = do_base,
     [SANDBOX_OP_DEV] = do_dev,
     [SANDBOX_OP_PROC] = do_proc,
     [SANDBOX_OP_TMPFS] = do_tmpfs,
@@ -318,6 +332,7 @@ static const OpFunc handlers[SANDBOX_N_OPS] = {
 void helper_run_init(HelperRun *run)
 {
     *run = (HelperRun){.root = {.fd = -1},
+                       .inner = {.fd = -1},
                        .options = g_ptr_array_new_with_free_func(g_free),
                        .covered = g_ptr_array_new_with_free_func(g_free),
                        .environment = g_ptr_array_new()};
@@ -326,6 +341,7 @@ void helper_run_init(HelperRun *run)
 void helper_run_clear(HelperRun *run)
 {
     helper_root_clear(&run->root);
+    helper_root_clear(&run->inner);
     g_ptr_array_unref(run->options);
     g_ptr_array_unref(run->covered);
     g_ptr_array_unref(run->environment);

@@ -10,6 +10,8 @@
 
 typedef struct {
     HelperRoot root;
+    HelperRoot inner;  /* what is at `place` in the root */
+    const char *place; /* NULL: there is no such thing */
     gboolean mounted;
     GPtrArray *options;     /* of bubblewrap, in order */
     GPtrArray *covered;     /* paths inside that something is mounted on, other than the root */

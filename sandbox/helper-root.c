@@ -40,6 +40,15 @@ int helper_root_open_path(const HelperRoot *root, const char *path)
     return open_inside(root->fd, path, O_PATH, 0);
 }
 
+gboolean helper_root_has_link(const HelperRoot *root, const char *path)
+{
+    int fd = open_inside(root->fd, path, O_PATH, RESOLVE_NO_SYMLINKS);
+    gboolean result = fd < 0 && errno == ELOOP;
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
 /* What /proc says about the descriptor, less the path of the root. */
 static char *canonical(const HelperRoot *root, int fd)
 {

@@ -21,6 +21,8 @@ void helper_root_clear(HelperRoot *root);
 char *helper_root_resolve(const HelperRoot *root, const char *path);
 /* An O_PATH descriptor of what `path` leads to inside, or -1 with errno. */
 int helper_root_open_path(const HelperRoot *root, const char *path);
+/* Whether a link is on the way there. */
+gboolean helper_root_has_link(const HelperRoot *root, const char *path);
 /* The same as helper_root_resolve for a directory, or with `file` for anything else; made if absent, with its parents.
  * `transient`: taken away again by helper_root_tidy. */
 char *helper_root_ensure(HelperRoot *root, const char *path, gboolean file, gboolean transient, GError **error);

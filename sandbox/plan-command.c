@@ -99,7 +99,10 @@ static void plan_root(SandboxPlan *plan, const SandboxPlace *place, const Sluice
     sandbox_plan_add(plan, SANDBOX_OP_WORK, place->work);
     sandbox_plan_add(plan, SANDBOX_OP_LOWER, place->lower);
     sandbox_plan_add(plan, SANDBOX_OP_OVERLAY, own);
-    sandbox_plan_add(plan, SANDBOX_OP_ROOT, command->root_read_only ? "read-only" : "writable");
+    if (place->base != NULL)
+        sandbox_plan_add(plan, SANDBOX_OP_BASE, place->base, place->place);
+    else
+        sandbox_plan_add(plan, SANDBOX_OP_ROOT, command->root_read_only ? "read-only" : "writable");
 }
 
 static void plan_mounts(SandboxPlan *plan, const SluiceSandboxCommand *command)

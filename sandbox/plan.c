@@ -25,6 +25,7 @@ static const struct {
     [SANDBOX_OP_LOWER] = {"lower", 1, 1},
     [SANDBOX_OP_OVERLAY] = {"overlay", 1, 1},
     [SANDBOX_OP_ROOT] = {"root", 1, 1},
+    [SANDBOX_OP_BASE] = {"base", 2, 2},
     [SANDBOX_OP_DEV] = {"dev", 1, 1},
     [SANDBOX_OP_PROC] = {"proc", 1, 1},
     [SANDBOX_OP_TMPFS] = {"tmpfs", 1, 1},

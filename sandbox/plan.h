@@ -17,6 +17,7 @@ typedef enum {
     SANDBOX_OP_LOWER,       /* DIRECTORY that is shown on lower/ */
     SANDBOX_OP_OVERLAY,     /* NAME of the overlay's own directory; the root appears on root/ */
     SANDBOX_OP_ROOT,        /* read-only|writable */
+    SANDBOX_OP_BASE,        /* DIRECTORY that is the read-only root, PATH in it where what is on root/ goes */
     SANDBOX_OP_DEV,         /* PATH */
     SANDBOX_OP_PROC,        /* PATH */
     SANDBOX_OP_TMPFS,       /* PATH */
@@ -60,6 +61,8 @@ typedef struct {
     gboolean join;     /* the user and mount namespaces of the server of trees */
     const char *work;  /* directory of the sandbox */
     const char *lower; /* directory with the staged root */
+    const char *base;  /* directory with the root that has it at `place`; NULL: it is the root itself */
+    const char *place;
     unsigned serial;   /* of the run in this sandbox: an overlay's own directory is not used twice */
     const char *bwrap; /* path of bubblewrap */
 } SandboxPlace;

@@ -55,6 +55,8 @@ static gboolean start_helper(SluiceSandbox *sandbox, const SluiceSandboxCommand 
     const SandboxPlace place = {.join = sandbox->staging->mode == SLUICE_STAGING_FUSE,
                                 .work = sandbox->work,
                                 .lower = sandbox->lower,
+                                .base = sandbox->base,
+                                .place = sandbox->place,
                                 .serial = sandbox->runs++,
                                 .bwrap = bwrap};
     g_autoptr(SandboxPlan) plan = sandbox_plan_for_command(&place, command, error);

@@ -21,6 +21,9 @@ struct SluiceSandbox {
     char *work;        /* upper/, lower/, root/ */
     char *lower;       /* where the staged root is, as the helper sees it */
     int checkout_lock; /* CHECKOUT: keeps the checkout from removal; else -1 */
+    char *place;       /* where `root` is in a base, and where that is; NULL: it is the whole */
+    char *base;
+    int base_lock;
     unsigned runs;
 };
 

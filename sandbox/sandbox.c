@@ -5,16 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the helper finds the staged root. */
-static gboolean find_lower(SluiceSandbox *sandbox, GError **error)
+/* Where the helper finds a staged tree. */
+static char *find_tree(SluiceSandbox *sandbox, const SluiceDigest *tree, int *lock, GError **error)
 {
-    if (sandbox->staging->mode == SLUICE_STAGING_FUSE) {
-        g_autofree char *name = sandbox_tree_name(&sandbox->root);
-        sandbox->lower = g_build_filename(sandbox->staging->work, "trees", name, NULL);
-    } else {
-        sandbox->lower = sandbox_checkout_acquire(sandbox->store, &sandbox->root, &sandbox->checkout_lock, error);
-    }
-    return sandbox->lower != NULL;
+    if (sandbox->staging->mode != SLUICE_STAGING_FUSE)
+        return sandbox_checkout_acquire(sandbox->store, tree, lock, error);
+    g_autofree char *name = sandbox_tree_name(tree);
+    return g_build_filename(sandbox->staging->work, "trees", name, NULL);
 }
 
 static gboolean make_folders(SluiceSandbox *sandbox, GError **error)
@@ -36,15 +33,53 @@ static gboolean hold_root(SluiceSandbox *sandbox, GError **error)
     return sandbox->lease != NULL && sluice_lease_add_tree(sandbox->lease, &sandbox->root, error);
 }
 
-SluiceSandbox *sluice_sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root, GError **error)
+static gboolean open_sandbox(SluiceSandbox *sandbox, GError **error)
+{
+    return hold_root(sandbox, error) && make_folders(sandbox, error) &&
+           (sandbox->lower = find_tree(sandbox, &sandbox->root, &sandbox->checkout_lock, error)) != NULL;
+}
+
+static SluiceSandbox *sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root)
 {
     SluiceSandbox *sandbox = g_new0(SluiceSandbox, 1);
-    *sandbox = (SluiceSandbox){.staging = staging, .store = store, .root = *root, .checkout_lock = -1};
-    if (hold_root(sandbox, error) && make_folders(sandbox, error) && find_lower(sandbox, error))
-        return sandbox;
+    *sandbox = (SluiceSandbox){.staging = staging, .store = store, .root = *root, .checkout_lock = -1, .base_lock = -1};
+    return sandbox;
+}
+
+static SluiceSandbox *give_up(SluiceSandbox *sandbox, GError **error)
+{
     g_prefix_error(error, "cannot stage a root: ");
     sluice_sandbox_free(sandbox);
     return NULL;
+}
+
+SluiceSandbox *sluice_sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root, GError **error)
+{
+    SluiceSandbox *sandbox = sandbox_new(staging, store, root);
+    return open_sandbox(sandbox, error) ? sandbox : give_up(sandbox, error);
+}
+
+SluiceSandbox *sluice_sandbox_new_at(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *base,
+                                     const char *place, const SluiceDigest *root, GError **error)
+{
+    SluiceSandbox *sandbox = sandbox_new(staging, store, root);
+    sandbox->place = g_strdup(place);
+    sandbox->base = find_tree(sandbox, base, &sandbox->base_lock, error);
+    return sandbox->base != NULL && open_sandbox(sandbox, error) ? sandbox : give_up(sandbox, error);
+}
+
+gboolean sluice_sandbox_make_base(SluiceStore *store, const SluiceDigest *root, const char *place, SluiceDigest *base,
+                                  GError **error)
+{
+    const char *const folders[] = {"/dev", "/proc", "/tmp", place};
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(store, root, error);
+    for (gsize i = 0; i < G_N_ELEMENTS(folders) && tree != NULL; i++) {
+        if (!sluice_tree_make_directory(tree, folders[i], error)) {
+            g_prefix_error(error, "%s in the sandbox: ", folders[i]);
+            return FALSE;
+        }
+    }
+    return tree != NULL && sluice_tree_commit(tree, base, error);
 }
 
 void sluice_sandbox_free(SluiceSandbox *sandbox)
@@ -55,8 +90,12 @@ void sluice_sandbox_free(SluiceSandbox *sandbox)
         sluice_remove_tree(sandbox->work, NULL);
     if (sandbox->checkout_lock >= 0)
         close(sandbox->checkout_lock);
+    if (sandbox->base_lock >= 0)
+        close(sandbox->base_lock);
     sluice_lease_free(sandbox->lease);
     g_free(sandbox->work);
     g_free(sandbox->lower);
+    g_free(sandbox->place);
+    g_free(sandbox->base);
     g_free(sandbox);
 }

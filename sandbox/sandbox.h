@@ -60,6 +60,14 @@ void sluice_staging_stop(SluiceStaging *staging);
 typedef struct SluiceSandbox SluiceSandbox;
 /* A sandbox with `root` as its lower layer and an empty upper.  `store` must be open in this process. */
 SluiceSandbox *sluice_sandbox_new(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *root, GError **error);
+/* A sandbox whose root is `base`, read-only and shared with others of that base, with `root` and the upper at `place` in it.  What it captures
+ * is below `place`.  `base` comes from sluice_sandbox_make_base, and the caller holds a lease on it.  This costs less than a root of its
+ * own for each: the kernel keeps what it knows of `base`. */
+SluiceSandbox *sluice_sandbox_new_at(SluiceStaging *staging, SluiceStore *store, const SluiceDigest *base,
+                                     const char *place, const SluiceDigest *root, GError **error);
+/* `root` with the directories that something is mounted on. */
+gboolean sluice_sandbox_make_base(SluiceStore *store, const SluiceDigest *root, const char *place, SluiceDigest *base,
+                                  GError **error);
 /* Removes the upper and everything else that was made for it. */
 void sluice_sandbox_free(SluiceSandbox *sandbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceSandbox, sluice_sandbox_free)
