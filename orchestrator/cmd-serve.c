@@ -1,5 +1,6 @@
 /* cmd-serve.c - `serve` */
 #include "cluster.h"
+#include "serve-execution.h"
 #include <signal.h>
 #include <string.h>
 
@@ -47,13 +48,15 @@ static void report_stats(App *app, SluiceEndpoint *endpoint)
 }
 
 /* The signals are blocked in all threads, so that one call can wait for them. */
-static gboolean serve(App *app, SluiceUpstream *upstream, const sigset_t *signals, GError **error)
+static gboolean serve(App *app, SluiceUpstream *upstream, ServeExecution *execution, const sigset_t *signals,
+                      GError **error)
 {
     g_autoptr(SluiceBridge) bridge = sluice_bridge_new(app->store, error);
     if (!bridge)
         return FALSE;
     SluiceEndpointPolicy policy = {
         .environment = NULL, .cache_writes = SLUICE_CACHE_WRITES_TRUSTED, .label = "serve", .upstream = upstream};
+    serve_execution_apply(execution, &policy);
     SluiceEndpoint *endpoint = sluice_endpoint_new(bridge, &policy, error);
     if (!endpoint)
         return FALSE;
@@ -67,16 +70,16 @@ static gboolean serve(App *app, SluiceUpstream *upstream, const sigset_t *signal
 }
 
 /* With the user's cluster behind it, if there is one. */
-static gboolean serve_with_cluster(App *app, const sigset_t *signals, GError **error)
+static gboolean serve_with_cluster(App *app, ServeExecution *execution, const sigset_t *signals, GError **error)
 {
     g_autoptr(Cluster) cluster = cluster_new(app->config);
     if (!cluster)
-        return serve(app, NULL, signals, error);
+        return serve(app, NULL, execution, signals, error);
     g_autoptr(SluiceUpstream) upstream = cluster_connect(cluster, app->store, &app->sink, error);
     if (!upstream || !cluster_check(cluster, upstream, &app->sink, error) ||
         !sluice_upstream_start_pushing(upstream, error))
         return FALSE;
-    gboolean success = serve(app, upstream, signals, error);
+    gboolean success = serve(app, upstream, execution, signals, error);
     report_cluster(app, upstream);
     return success;
 }
@@ -93,5 +96,10 @@ int cmd_serve(App *app, GError **error)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    return app_open_store(app, error) && serve_with_cluster(app, &signals, error) ? 0 : EXIT_REPORT;
+    ServeExecution *execution = NULL;
+    if (!app_open_store(app, error) || !serve_execution_start(app, &execution, error))
+        return EXIT_REPORT;
+    gboolean success = serve_with_cluster(app, execution, &signals, error);
+    serve_execution_stop(execution);
+    return success ? 0 : EXIT_REPORT;
 }

@@ -143,6 +143,9 @@ static const OptionSpec cache_gc_options[] = {
 
 static const OptionSpec serve_options[] = {
     {"listen", 0, OPTION_STRING, TRUE, "ADDRESS", "unix:PATH or HOST:PORT (port 0: any)"},
+    {"execute", 0, OPTION_FLAG, FALSE, NULL, "Execute actions, each in a sandbox of its own"},
+    {"environment", 0, OPTION_STRING, FALSE, "ELEMENT",
+     "With --execute: what is there beside an action's inputs; or a tree's digest"},
     END_OPTIONS,
 };
 

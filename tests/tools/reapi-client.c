@@ -503,6 +503,11 @@ static int verb_execute(RpcClient *client, int argc, char **argv)
     return reapi_execute(client, argv[0], argc > 1 && strcmp(argv[1], "skip-cache") == 0);
 }
 
+static int verb_execute_many(RpcClient *client, int argc, char **argv)
+{
+    return reapi_execute_many(client->address, argc, argv);
+}
+
 static const Verb verbs[] = {
     {"capabilities", 0, "[INSTANCE]", verb_capabilities},
     {"put", 1, "FILE [CHUNK]", verb_put},
@@ -522,6 +527,7 @@ static const Verb verbs[] = {
     {"make-command", 2, "[out=PATH|file=PATH|directory=PATH|cwd=PATH|env=NAME=VALUE]… -- WORD…", verb_make_command},
     {"make-action", 2, "COMMAND ROOT [timeout=SECONDS] [no-cache] [salt=TEXT]", verb_make_action},
     {"execute", 1, "DIGEST [skip-cache]", verb_execute},
+    {"execute-many", 4, "COUNT PARALLEL ROOT WORD…", verb_execute_many},
     {"digest", 1, "FILE", verb_digest},
     {"raw", 1, "METHOD MESSAGE…", verb_raw},
     {"many-streams", 2, "COUNT DIGEST", verb_many_streams},

@@ -203,3 +203,114 @@ int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache)
     g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
     return print_response(response);
 }
+
+/* ---- Many ----------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *address;
+    GArray *actions; /* SluiceDigest */
+    GArray *times;   /* gint64: of each, in microseconds */
+    gint next, failed;
+} Many;
+
+static SluiceDigest upload(RpcClient *client, const GByteArray *blob)
+{
+    SluiceDigest digest;
+    g_auto(RpcResult) answer = {0};
+    g_autoptr(GByteArray) item = g_byte_array_new();
+    GByteArray *request = g_byte_array_new();
+    sluice_digest_of(blob->data, blob->len, &digest);
+    sluice_wire_put_digest(item, 1, &digest);
+    sluice_wire_put_bytes(item, 2, blob->data, blob->len);
+    sluice_wire_put_bytes(request, 2, item->data, item->len);
+    g_autoptr(GBytes) reply =
+        rpc_unary(client, RPC_REAPI("ContentAddressableStorage/BatchUpdateBlobs"), request, &answer);
+    if (reply == NULL)
+        g_error("upload: %s", answer.message);
+    return digest;
+}
+
+static void make_actions(RpcClient *client, Many *many, guint count, const SluiceDigest *root, char **words)
+{
+    g_autoptr(GByteArray) command = g_byte_array_new();
+    for (; *words != NULL; words++)
+        sluice_wire_put_string(command, 1, *words);
+    put_variable(command, "PATH=/usr/bin:/bin");
+    sluice_wire_put_string(command, 7, "out");
+    SluiceDigest command_digest = upload(client, command);
+    for (guint i = 0; i < count; i++) {
+        g_autoptr(GByteArray) action = g_byte_array_new();
+        g_autofree char *salt = g_strdup_printf("%" G_GINT64_FORMAT "-%u", g_get_real_time(), i);
+        sluice_wire_put_digest(action, 1, &command_digest);
+        sluice_wire_put_digest(action, 2, root);
+        sluice_wire_put_string(action, 9, salt);
+        SluiceDigest digest = upload(client, action);
+        g_array_append_val(many->actions, digest);
+    }
+}
+
+static gboolean execute_one(RpcClient *client, const SluiceDigest *action)
+{
+    g_auto(RpcResult) answer = {0};
+    GByteArray *request = g_byte_array_new();
+    g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    sluice_wire_put_digest(request, 6, action);
+    g_ptr_array_add(messages, g_byte_array_free_to_bytes(request));
+    rpc_call(client, RPC_REAPI("Execution/Execute"), messages, TRUE, 0, &answer);
+    if (answer.code != GRPC_STATUS_OK || answer.replies->len == 0)
+        return FALSE;
+    g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
+    g_autoptr(GBytes) result = field_of(response, 1), status = field_of(response, 3);
+    return result != NULL && number_of(result, 4) == 0 && number_of(status, 1) == 0;
+}
+
+static gpointer execute_some(gpointer data)
+{
+    Many *many = data;
+    RpcClient client;
+    rpc_client_open(&client, many->address);
+    for (gint i; (i = g_atomic_int_add(&many->next, 1)) < (gint)many->actions->len;) {
+        gint64 start = g_get_monotonic_time();
+        if (!execute_one(&client, &g_array_index(many->actions, SluiceDigest, i)))
+            g_atomic_int_inc(&many->failed);
+        g_array_index(many->times, gint64, i) = g_get_monotonic_time() - start;
+    }
+    rpc_client_close(&client);
+    return NULL;
+}
+
+static gint compare_times(gconstpointer a, gconstpointer b)
+{
+    gint64 first = *(const gint64 *)a, second = *(const gint64 *)b;
+    return (first > second) - (first < second);
+}
+
+int reapi_execute_many(const char *address, int argc, char **argv)
+{
+    enum { PARALLEL_MAX = 64 };
+    SluiceDigest root;
+    GThread *threads[PARALLEL_MAX];
+    guint count = (guint)atoi(argv[0]), parallel = CLAMP((guint)atoi(argv[1]), 1, PARALLEL_MAX);
+    if (count == 0 || !sluice_digest_parse(argv[2], &root, NULL))
+        return wrong("a count, and a digest are expected");
+    Many many = {.address = address,
+                 .actions = g_array_new(FALSE, FALSE, sizeof(SluiceDigest)),
+                 .times = g_array_new(FALSE, TRUE, sizeof(gint64))};
+    RpcClient client;
+    rpc_client_open(&client, address);
+    make_actions(&client, &many, count, &root, argv + 3);
+    g_array_set_size(many.times, count);
+    gint64 start = g_get_monotonic_time();
+    for (guint i = 0; i < parallel; i++)
+        threads[i] = g_thread_new("execute", execute_some, &many);
+    for (guint i = 0; i < parallel; i++)
+        g_thread_join(threads[i]);
+    gint64 all = g_get_monotonic_time() - start;
+    g_array_sort(many.times, compare_times);
+    printf("%.3f ms a call, median %.3f ms, %d failed\n", (double)all / 1000 / count,
+           (double)g_array_index(many.times, gint64, count / 2) / 1000, many.failed);
+    g_array_unref(many.actions);
+    g_array_unref(many.times);
+    rpc_client_close(&client);
+    return many.failed != 0;
+}

@@ -8,3 +8,5 @@ int reapi_make_command(int argc, char **argv);
 int reapi_make_action(int argc, char **argv);
 /* Prints what the ExecuteResponse says, a fact a line.  Exit status 1 if the call failed, or its status is not OK. */
 int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache);
+/* COUNT PARALLEL ROOT WORDS…: that many actions that differ in their salts, each executed; prints "milliseconds a call" over all, and the median. */
+int reapi_execute_many(const char *address, int argc, char **argv);

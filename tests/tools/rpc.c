@@ -24,6 +24,7 @@ grpc_channel *rpc_channel_new(const char *address)
 
 void rpc_client_open(RpcClient *client, const char *address)
 {
+    client->address = address;
     client->channel = rpc_channel_new(address);
     client->queue = grpc_completion_queue_create_for_pluck(NULL);
 }

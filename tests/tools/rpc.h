@@ -7,6 +7,7 @@
 typedef struct {
     grpc_channel *channel;
     grpc_completion_queue *queue;
+    const char *address;
 } RpcClient;
 
 typedef struct {

@@ -101,6 +101,17 @@ static void test_limits(void)
     g_assert_true(g_str_has_prefix(text, "limits 1 0 18446744073709551615 0 0 3\nnamespaces join\n"));
 }
 
+static void test_base(void)
+{
+    SluiceSandboxCommand command = simple_command();
+    SandboxPlace below = place;
+    below.base = "/store/trees/def-34";
+    below.place = "/sluice/action";
+    g_autoptr(SandboxPlan) plan = sandbox_plan_for_command(&below, &command, NULL);
+    g_autofree char *text = sandbox_plan_to_text(plan);
+    g_assert_nonnull(strstr(text, "\noverlay overlay-3\nbase /store/trees/def-34 /sluice/action\ndev /dev\n"));
+}
+
 static void test_network(void)
 {
     SluiceSandboxCommand command = simple_command();
@@ -252,6 +263,7 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/simple", test_simple);
     g_test_add_func("/plan/everything", test_everything);
     g_test_add_func("/plan/network", test_network);
+    g_test_add_func("/plan/base", test_base);
     g_test_add_func("/plan/limits", test_limits);
     g_test_add_func("/plan/bytes", test_bytes);
     g_test_add_func("/plan/bad-bytes", test_bad_bytes);
