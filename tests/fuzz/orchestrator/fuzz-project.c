@@ -156,13 +156,14 @@ static void check_error(gboolean failed, GError *error)
 static void show(Session *session, const Command *command, GPtrArray *targets)
 {
     const ShowOptions options = {.format = command->format, .key_length = 8};
+    g_autoptr(ShowFormat) format = show_format_new(&options);
     g_autoptr(GPtrArray) elements = pipeline_select(targets, command->deps);
     g_autoptr(KeyWriter) writer = key_writer_new(session);
     g_autoptr(GString) out = g_string_new(NULL), explained = g_string_new(NULL);
     pipeline_sort_by_name(elements);
     for (guint i = 0; i < elements->len; i++) {
         GError *error = NULL;
-        gboolean ok = show_format_element(&options, elements->pdata[i], out, &error);
+        gboolean ok = show_format_element(format, elements->pdata[i], out, &error);
         check_error(!ok, error);
         error = NULL;
         ok = key_explain(writer, elements->pdata[i], explained, &error);
