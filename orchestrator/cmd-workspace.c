@@ -175,7 +175,16 @@ static GPtrArray *wanted_names(App *app, const char *missing, GError **error)
 
 static gboolean close_workspace(App *app, const char *name, gboolean remove, GError **error)
 {
-    g_autofree char *directory = workspace_directory(app->session, workspace_find(app->session, name));
+    const Workspace *workspace = workspace_find(app->session, name);
+    g_autofree char *directory = workspace_directory(app->session, workspace);
+    if (remove && !workspace_is_trusted(app->session, workspace)) {
+        error_set(error, ERROR_STREAM, NULL, NULL,
+                  "The workspace directory %s is outside of the project and has no .bstproject.yaml that names '%s': "
+                  "it is not "
+                  "removed",
+                  directory, name);
+        return FALSE;
+    }
     if (remove) {
         g_autofree char *text = g_strdup_printf("Removing workspace directory %s", directory);
         Activity activity = app_begin(app, NULL, text);

@@ -179,6 +179,9 @@ static Node *read_node(Project *project, const char *name, const Provenance *whe
     if (g_strcmp0(error_get_reason(problem), "MISSING_FILE") == 0) {
         not_found(project, name, where, error);
         g_error_free(problem);
+    } else if (error_get_provenance(problem) == NULL && where != NULL) {
+        error_set(error, ERROR_LOAD, g_intern_string(error_get_reason(problem)), where, "%s", problem->message);
+        g_error_free(problem);
     } else {
         g_propagate_error(error, problem);
     }

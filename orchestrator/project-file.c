@@ -54,6 +54,7 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
     } causes[] = {
         {ENOENT, "MISSING_FILE", "Could not find file at ", ""},
         {ENOTDIR, "MISSING_FILE", "Could not find file at ", ""},
+        {ENAMETOOLONG, "MISSING_FILE", "Could not find file at ", ""},
         {EBADF, "MISSING_FILE", "Could not find file at ", ""}, /* the directory is not there */
         {EISDIR, "LOADING_DIRECTORY", "", " is a directory"},
         {EXDEV, "PROJ_PATH_INVALID", "", " leads outside of the project directory"},
@@ -66,7 +67,7 @@ static gboolean fail(const Project *project, const char *path, int code, GError 
             return FALSE;
         }
     }
-    error_set(error, ERROR_LOAD, "MISSING_FILE", NULL, "Could not read %s%s%s: %s", directory, slash, path,
+    error_set(error, ERROR_LOAD, "INVALID_DATA", NULL, "Could not read %s%s%s: %s", directory, slash, path,
               g_strerror(code));
     return FALSE;
 }

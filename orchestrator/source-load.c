@@ -250,7 +250,15 @@ static gboolean load_workspace(Element *element, const Workspace *workspace, GEr
     source->node = node_new_mapping(arena, NULL);
     element->workspace = arena_strdup(arena, directory);
     node_set(arena, source->node, "path", node_new_text(arena, element->workspace, NULL));
-    source->ref = g_file_test(directory, G_FILE_TEST_EXISTS) ? node_find(source->node, "path") : NULL;
+    gboolean trusted = workspace_is_trusted(session, workspace);
+    if (!trusted) {
+        event_send(
+            session->options.events, EVENT_WARNING, NULL, element->full_name,
+            "The workspace %s is outside of the project and has no .bstproject.yaml that names this element: it is "
+            "not read until it is opened again with --no-checkout",
+            directory);
+    }
+    source->ref = trusted && g_file_test(directory, G_FILE_TEST_EXISTS) ? node_find(source->node, "path") : NULL;
     element->sources = arena_alloc(arena, sizeof *element->sources);
     element->sources[0] = source;
     element->n_sources = 1;

@@ -3,6 +3,7 @@
 #include "project-private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -99,6 +100,37 @@ char *workspace_directory(Session *session, const Workspace *workspace)
 {
     return g_path_is_absolute(workspace->path) ? g_strdup(workspace->path)
                                                : g_build_filename(session->toplevel->directory, workspace->path, NULL);
+}
+
+static gboolean marker_names(const Node *marker, const char *element)
+{
+    Node *projects = NULL;
+    const char *name = NULL;
+    if (marker == NULL || !node_get_sequence(marker, "projects", &projects, NULL)) {
+        return FALSE;
+    }
+    for (gsize i = 0; i < node_size(projects); i++) {
+        const Node *entry = node_at(projects, i);
+        if (node_type(entry) == NODE_MAPPING && node_get_string(entry, "element-name", &name, NULL) &&
+            g_strcmp0(name, element) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+gboolean workspace_is_trusted(Session *session, const Workspace *workspace)
+{
+    g_autofree char *directory = workspace_directory(session, workspace);
+    g_autofree char *resolved = realpath(directory, NULL);
+    const char *top = session->toplevel->directory;
+    gsize length = strlen(top);
+    if (resolved == NULL ||
+        (g_str_has_prefix(resolved, top) && (resolved[length] == '/' || resolved[length] == '\0'))) {
+        return TRUE;
+    }
+    g_autofree char *marker = g_build_filename(resolved, MARKER, NULL);
+    return marker_names(session_read_yaml(session, marker, MARKER, NULL), workspace->element);
 }
 
 /* Below the project's directory it is kept relative to that. */

@@ -18,6 +18,9 @@ GPtrArray *session_workspaces(Session *session);
 Workspace *workspace_find(Session *session, const char *element);
 /* Absolute; free with g_free. */
 char *workspace_directory(Session *session, const Workspace *workspace);
+/* FALSE for a directory outside of the project that has no marker with the element's name in it, which opening a workspace leaves: whoever wrote workspaces.yml may not own
+ * it, so it is neither read nor removed. */
+gboolean workspace_is_trusted(Session *session, const Workspace *workspace);
 /* Adds or replaces; `directory` is absolute. */
 void workspace_set(Session *session, const char *element, const char *directory);
 void workspace_remove(Session *session, const char *element);
