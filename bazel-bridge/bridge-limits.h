@@ -50,6 +50,9 @@ enum {
     SLUICE_TRIM_ABOVE = SLUICE_MIB,
     /* A stream that moves nothing for so long is cancelled; seconds. */
     SLUICE_LIMIT_STREAM_IDLE = 120,
+    /* Where a method has no room for more calls: one whose client moved less than the stride (bytes) in so many seconds. */
+    SLUICE_LIMIT_BUSY_IDLE = 10,
+    SLUICE_STRIDE = 16 * SLUICE_KIB,
     /* A connection without any call for so long is closed; seconds. */
     SLUICE_LIMIT_CONNECTION_IDLE = 30 * 60,
     /* A peer that is silent for KEEPALIVE_TIME is pinged, and closed after KEEPALIVE_TIMEOUT without an answer; seconds. */

@@ -54,15 +54,20 @@ struct SluiceBridge {
     GMutex lock; /* for what follows */
     GCond changed;
     GQueue endpoints; /* SluiceEndpoint * */
-    GQueue streams;   /* SluiceCall *: those that can be idle */
+    GQueue streams;   /* SluiceCall *: those in work */
     /* Seconds; a test makes them shorter before the first endpoint. */
-    _Atomic int stream_idle, sweep_interval, parked_time;
+    _Atomic int stream_idle, busy_idle, sweep_interval, parked_time;
     _Atomic int64_t unpacking; /* bytes that unpackers hold */
     _Atomic int heap_grew;
 };
 
 /* The RPC library writes nothing to the terminal, unless its user wants it. */
 void sluice_bridge_silence(void);
+
+/* Calls of one method. */
+typedef struct {
+    _Atomic unsigned waiting, working;
+} SluiceLoad;
 
 typedef struct {
     _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors,
@@ -80,6 +85,7 @@ struct SluiceEndpoint {
     SluiceExecutions *executions; /* NULL: it has no executor */
     SluiceUploads *uploads;
     void **registered; /* one for each method */
+    SluiceLoad *loads; /* one for each method, and one for unknown methods */
     SluiceTag stopped_tag;
     gboolean stopped; /* under the bridge's lock */
     _Atomic int closing;
@@ -123,15 +129,13 @@ typedef enum {
 struct SluiceMethod {
     const char *name; /* "/package.Service/Method" */
     SluiceMethodKind kind;
-    /* Calls that wait for their client at a time.  With `bounded` also the limit of calls in work: the others wait in the
-     * transport, where flow control keeps them small. */
-    unsigned slots;
-    gboolean bounded;
+    unsigned slots; /* calls that wait for a client at a time */
+    unsigned limit; /* calls in work at a time: the others wait in the transport, where flow control keeps them small */
     SluiceCallFunc handle;
 };
 
-extern const SluiceMethod sluice_methods[];
-extern const gsize sluice_n_methods;
+enum { SLUICE_N_METHODS = 12 };
+extern const SluiceMethod sluice_methods[SLUICE_N_METHODS];
 /* Answers what no service knows. */
 extern const SluiceMethod sluice_unknown_method;
 
@@ -188,15 +192,17 @@ struct SluiceCall {
     SluiceCallFunc next;
     gpointer state;
     GDestroyNotify free_state;
-    GList *link; /* in bridge->streams */
-    _Atomic int64_t progress;
+    GList *link;                      /* in bridge->streams */
+    _Atomic int64_t progress, stride; /* when something was moved last, and when so much that it is no slow loris */
+    gsize moved;                      /* bytes since the stride */
+    _Atomic int in_flight;            /* the operation is with the transport: it is the client that is waited for */
     /* Of a call that is told when its client goes. */
     SluiceTag close_tag;
     SluiceCallFunc closed;
     _Atomic int hands; /* of the two operations that end it */
 };
 
-/* Waits for one more call of the method. */
+/* Waits for as many calls of the method as it has slots and room for. */
 void sluice_call_await(SluiceEndpoint *endpoint, gsize method);
 void sluice_call_set_state(SluiceCall *call, gpointer state, GDestroyNotify free_state);
 SluiceStore *sluice_call_get_store(SluiceCall *call);
@@ -224,7 +230,8 @@ void sluice_call_fail_error(SluiceCall *call, GError *error);
 grpc_status_code sluice_status_of_error(const GError *error);
 /* What a client may read of it: never a path of this machine. */
 const char *sluice_status_message(const GError *error);
-/* Cancels streams that moved nothing for too long.  FALSE if there is no stream at all. */
+/* Cancels calls whose client moved nothing for too long; where a method has no room any more, that is not long.  FALSE if there is no call at
+ * all. */
 gboolean sluice_calls_sweep(SluiceBridge *bridge);
 
 /* ---- Answers (reply.c) ------------------------------------------------------------------------------------------------------- */

@@ -87,6 +87,7 @@ SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
     grpc_init();
     bridge->store = store;
     bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;
+    bridge->busy_idle = SLUICE_LIMIT_BUSY_IDLE;
     bridge->sweep_interval = SLUICE_SWEEP_INTERVAL;
     bridge->parked_time = SLUICE_LIMIT_PARKED_TIME;
     g_mutex_init(&bridge->lock);

@@ -6,14 +6,29 @@
 
 static void call_arrived(SluiceTag *tag, gboolean ok);
 
-void sluice_call_await(SluiceEndpoint *endpoint, gsize method)
+static const SluiceMethod *method_at(gsize index)
+{
+    return index < SLUICE_N_METHODS ? &sluice_methods[index] : &sluice_unknown_method;
+}
+
+static gsize index_of(const SluiceMethod *method)
+{
+    return method == &sluice_unknown_method ? SLUICE_N_METHODS : (gsize)(method - sluice_methods);
+}
+
+static SluiceLoad *load_of(const SluiceCall *call)
+{
+    return &call->endpoint->loads[index_of(call->method)];
+}
+
+static void await_one(SluiceEndpoint *endpoint, gsize method)
 {
     SluiceCall *call = g_new0(SluiceCall, 1);
     grpc_completion_queue *queue = endpoint->bridge->queue;
-    gboolean known = method < sluice_n_methods;
+    gboolean known = method < SLUICE_N_METHODS;
     call->tag.done = call_arrived;
     call->endpoint = endpoint;
-    call->method = known ? &sluice_methods[method] : &sluice_unknown_method;
+    call->method = method_at(method);
     grpc_metadata_array_init(&call->metadata);
     grpc_call_details_init(&call->details);
     atomic_fetch_add(&endpoint->calls, 1);
@@ -30,6 +45,17 @@ void sluice_call_await(SluiceEndpoint *endpoint, gsize method)
     g_assert(problem == GRPC_CALL_OK);
 }
 
+void sluice_call_await(SluiceEndpoint *endpoint, gsize index)
+{
+    const SluiceMethod *method = method_at(index);
+    SluiceLoad *load = &endpoint->loads[index];
+    while (!atomic_load(&endpoint->closing) && load->waiting < method->slots &&
+           load->waiting + load->working < method->limit) {
+        atomic_fetch_add(&load->waiting, 1);
+        await_one(endpoint, index);
+    }
+}
+
 static void forget_message(SluiceCall *call)
 {
     if (call->flattened)
@@ -42,7 +68,9 @@ static void forget_message(SluiceCall *call)
 static void watch(SluiceCall *call)
 {
     SluiceBridge *bridge = call->endpoint->bridge;
-    atomic_store_explicit(&call->progress, g_get_monotonic_time(), memory_order_relaxed);
+    int64_t now = g_get_monotonic_time();
+    atomic_store_explicit(&call->progress, now, memory_order_relaxed);
+    atomic_store_explicit(&call->stride, now, memory_order_relaxed);
     g_mutex_lock(&bridge->lock);
     g_queue_push_tail(&bridge->streams, call);
     call->link = bridge->streams.tail;
@@ -57,13 +85,25 @@ static void unwatch(SluiceCall *call)
     g_mutex_unlock(&bridge->lock);
 }
 
+static gboolean is_stalled(SluiceBridge *bridge, SluiceCall *call, int64_t now)
+{
+    int64_t progress = atomic_load_explicit(&call->progress, memory_order_relaxed);
+    if (!atomic_load(&call->in_flight) || progress == G_MAXINT64)
+        return FALSE;
+    if (now - progress > (int64_t)bridge->stream_idle * G_USEC_PER_SEC)
+        return TRUE;
+    return load_of(call)->working >= call->method->limit &&
+           now - atomic_load_explicit(&call->stride, memory_order_relaxed) >
+               (int64_t)bridge->busy_idle * G_USEC_PER_SEC;
+}
+
 gboolean sluice_calls_sweep(SluiceBridge *bridge)
 {
-    int64_t limit = g_get_monotonic_time() - (int64_t)bridge->stream_idle * G_USEC_PER_SEC;
+    int64_t now = g_get_monotonic_time();
     g_mutex_lock(&bridge->lock);
     for (GList *item = bridge->streams.head; item != NULL; item = item->next) {
         SluiceCall *call = item->data;
-        if (atomic_load_explicit(&call->progress, memory_order_relaxed) < limit)
+        if (is_stalled(bridge, call, now))
             grpc_call_cancel(call->call, NULL);
     }
     gboolean busy = !g_queue_is_empty(&bridge->streams);
@@ -85,13 +125,6 @@ static void call_free(SluiceCall *call)
     g_clear_pointer(&call->call, grpc_call_unref);
     g_free(call);
     sluice_endpoint_release(endpoint);
-}
-
-static void await_again(SluiceCall *call)
-{
-    gsize method = call->method == &sluice_unknown_method ? sluice_n_methods : (gsize)(call->method - sluice_methods);
-    if (!atomic_load(&call->endpoint->closing))
-        sluice_call_await(call->endpoint, method);
 }
 
 /* Makes `message` of what was received; most messages come in one piece and are not copied. */
@@ -116,15 +149,17 @@ static void take_message(SluiceCall *call)
 static void call_arrived(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
+    SluiceLoad *load = load_of(call);
+    atomic_fetch_sub(&load->waiting, 1);
     if (!ok) {
         call_free(call);
         return;
     }
+    if (atomic_fetch_add(&load->working, 1) > call->method->slots) /* memory is given back when that is over */
+        atomic_store_explicit(&call->endpoint->bridge->heap_grew, 1, memory_order_relaxed);
     SLUICE_COUNT(call->endpoint, calls, 1);
-    if (!call->method->bounded)
-        await_again(call);
-    if (call->method->kind != SLUICE_METHOD_UNARY)
-        watch(call);
+    sluice_call_await(call->endpoint, index_of(call->method));
+    watch(call);
     if (call->received != NULL) {
         take_message(call);
     } else if (call->method != &sluice_unknown_method && call->method->kind != SLUICE_METHOD_CLIENT_STREAM) {
@@ -139,8 +174,13 @@ static void call_arrived(SluiceTag *tag, gboolean ok)
 
 static void start(SluiceCall *call, const grpc_op *ops, gsize count, void (*done)(SluiceTag *, gboolean))
 {
-    grpc_call *handle = call->call; /* from now on, `call` may be gone at any moment */
+    grpc_call *handle = call->call;
     call->tag.done = done;
+    if (call->moved >= SLUICE_STRIDE) {
+        call->moved = 0;
+        atomic_store_explicit(&call->stride, g_get_monotonic_time(), memory_order_relaxed);
+    }
+    atomic_store(&call->in_flight, 1); /* from now on, `call` may be gone at any moment */
     SLUICE_HAND_OVER(&call->tag);
     grpc_call_error problem = grpc_call_start_batch(handle, ops, count, &call->tag, NULL);
     g_assert(problem == GRPC_CALL_OK);
@@ -165,8 +205,9 @@ static void drop(SluiceCall *call)
 static void call_ended(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
-    if (call->method->bounded)
-        await_again(call);
+    atomic_store(&call->in_flight, 0);
+    atomic_fetch_sub(&load_of(call)->working, 1);
+    sluice_call_await(call->endpoint, index_of(call->method));
     drop(call);
 }
 
@@ -249,11 +290,18 @@ void sluice_call_fail(SluiceCall *call, grpc_status_code code, const char *messa
     end(call, NULL, code, message);
 }
 
+static void note_progress(SluiceCall *call)
+{
+    atomic_store(&call->in_flight, 0);
+    atomic_store_explicit(&call->progress, g_get_monotonic_time(), memory_order_relaxed);
+}
+
 static void message_sent(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
+    call->moved += grpc_byte_buffer_length(call->sending);
     g_clear_pointer(&call->sending, grpc_byte_buffer_destroy);
-    atomic_store_explicit(&call->progress, g_get_monotonic_time(), memory_order_relaxed);
+    note_progress(call);
     if (ok)
         call->next(call);
     else
@@ -275,11 +323,12 @@ void sluice_call_send(SluiceCall *call, SluiceReply *reply, SluiceCallFunc next)
 static void message_received(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
-    atomic_store_explicit(&call->progress, g_get_monotonic_time(), memory_order_relaxed);
+    note_progress(call);
     if (ok && call->received != NULL)
         take_message(call);
     else
         call->half_closed = TRUE;
+    call->moved += call->message.length;
     call->next(call);
 }
 

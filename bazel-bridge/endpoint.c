@@ -51,8 +51,9 @@ static void endpoint_stopped(SluiceTag *tag, gboolean ok)
 
 static void register_methods(SluiceEndpoint *endpoint)
 {
-    endpoint->registered = g_new0(void *, sluice_n_methods);
-    for (gsize i = 0; i < sluice_n_methods; i++)
+    endpoint->registered = g_new0(void *, SLUICE_N_METHODS);
+    endpoint->loads = g_new0(SluiceLoad, SLUICE_N_METHODS + 1);
+    for (gsize i = 0; i < SLUICE_N_METHODS; i++)
         endpoint->registered[i] = grpc_server_register_method(endpoint->server, sluice_methods[i].name, NULL,
                                                               sluice_methods[i].kind == SLUICE_METHOD_CLIENT_STREAM
                                                                   ? GRPC_SRM_PAYLOAD_NONE
@@ -78,11 +79,8 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
     grpc_server_register_completion_queue(endpoint->server, bridge->queue, NULL);
     register_methods(endpoint);
     grpc_server_start(endpoint->server);
-    for (gsize i = 0; i < sluice_n_methods; i++)
-        for (unsigned slot = 0; slot < sluice_methods[i].slots; slot++)
-            sluice_call_await(endpoint, i);
-    for (unsigned slot = 0; slot < sluice_unknown_method.slots; slot++)
-        sluice_call_await(endpoint, sluice_n_methods);
+    for (gsize i = 0; i <= SLUICE_N_METHODS; i++)
+        sluice_call_await(endpoint, i);
     g_mutex_lock(&bridge->lock);
     g_queue_push_tail(&bridge->endpoints, endpoint);
     g_mutex_unlock(&bridge->lock);
@@ -180,6 +178,7 @@ void sluice_endpoint_close(SluiceEndpoint *endpoint)
     g_clear_pointer(&endpoint->executions, sluice_executions_free);
     sluice_uploads_free(endpoint->uploads);
     g_free(endpoint->registered);
+    g_free(endpoint->loads);
     g_free(endpoint->label);
     g_free(endpoint);
 }

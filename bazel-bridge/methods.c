@@ -3,28 +3,28 @@
 
 #define REAPI "/build.bazel.remote.execution.v2."
 
-const SluiceMethod sluice_methods[] = {
-    {REAPI "Capabilities/GetCapabilities", SLUICE_METHOD_UNARY, 4, FALSE, sluice_handle_get_capabilities},
-    {REAPI "ActionCache/GetActionResult", SLUICE_METHOD_UNARY, 64, FALSE, sluice_handle_get_result},
-    {REAPI "ActionCache/UpdateActionResult", SLUICE_METHOD_UNARY, 32, TRUE, sluice_handle_update_result},
-    {REAPI "ContentAddressableStorage/FindMissingBlobs", SLUICE_METHOD_UNARY, 64, TRUE, sluice_handle_find_missing},
-    {REAPI "ContentAddressableStorage/BatchUpdateBlobs", SLUICE_METHOD_UNARY, 32, TRUE, sluice_handle_batch_update},
-    {REAPI "ContentAddressableStorage/BatchReadBlobs", SLUICE_METHOD_UNARY, 64, TRUE, sluice_handle_batch_read},
-    {REAPI "ContentAddressableStorage/GetTree", SLUICE_METHOD_SERVER_STREAM, 32, TRUE, sluice_handle_get_tree},
-    {"/google.bytestream.ByteStream/Read", SLUICE_METHOD_SERVER_STREAM, 32, FALSE, sluice_handle_read},
-    {"/google.bytestream.ByteStream/Write", SLUICE_METHOD_CLIENT_STREAM, 128, TRUE, sluice_handle_write},
-    {"/google.bytestream.ByteStream/QueryWriteStatus", SLUICE_METHOD_UNARY, 8, FALSE, sluice_handle_query_write},
-    {REAPI "Execution/Execute", SLUICE_METHOD_SERVER_STREAM, SLUICE_LIMIT_EXECUTIONS, TRUE, sluice_handle_execute},
-    {REAPI "Execution/WaitExecution", SLUICE_METHOD_SERVER_STREAM, 16, TRUE, sluice_handle_wait_execution},
+/* What a call may hold times its limit is what clients can make an endpoint hold, by not taking their answers. */
+const SluiceMethod sluice_methods[SLUICE_N_METHODS] = {
+    {REAPI "Capabilities/GetCapabilities", SLUICE_METHOD_UNARY, 4, 64, sluice_handle_get_capabilities},
+    {REAPI "ActionCache/GetActionResult", SLUICE_METHOD_UNARY, 64, 256, sluice_handle_get_result},
+    {REAPI "ActionCache/UpdateActionResult", SLUICE_METHOD_UNARY, 16, 32, sluice_handle_update_result},
+    {REAPI "ContentAddressableStorage/FindMissingBlobs", SLUICE_METHOD_UNARY, 64, 128, sluice_handle_find_missing},
+    {REAPI "ContentAddressableStorage/BatchUpdateBlobs", SLUICE_METHOD_UNARY, 16, 32, sluice_handle_batch_update},
+    {REAPI "ContentAddressableStorage/BatchReadBlobs", SLUICE_METHOD_UNARY, 32, 64, sluice_handle_batch_read},
+    {REAPI "ContentAddressableStorage/GetTree", SLUICE_METHOD_SERVER_STREAM, 8, 32, sluice_handle_get_tree},
+    {"/google.bytestream.ByteStream/Read", SLUICE_METHOD_SERVER_STREAM, 32, 1024, sluice_handle_read},
+    {"/google.bytestream.ByteStream/Write", SLUICE_METHOD_CLIENT_STREAM, 32, 512, sluice_handle_write},
+    {"/google.bytestream.ByteStream/QueryWriteStatus", SLUICE_METHOD_UNARY, 8, 64, sluice_handle_query_write},
+    {REAPI "Execution/Execute", SLUICE_METHOD_SERVER_STREAM, 32, SLUICE_LIMIT_EXECUTIONS, sluice_handle_execute},
+    {REAPI "Execution/WaitExecution", SLUICE_METHOD_SERVER_STREAM, 8, 64, sluice_handle_wait_execution},
 };
-const gsize sluice_n_methods = G_N_ELEMENTS(sluice_methods);
 
 static void handle_unknown(SluiceCall *call)
 {
     sluice_call_fail(call, GRPC_STATUS_UNIMPLEMENTED, "this server has no such method");
 }
 
-const SluiceMethod sluice_unknown_method = {"", SLUICE_METHOD_UNARY, 8, FALSE, handle_unknown};
+const SluiceMethod sluice_unknown_method = {"", SLUICE_METHOD_UNARY, 8, 64, handle_unknown};
 
 static gboolean is_reserved(const char *segment, gsize length)
 {
