@@ -141,6 +141,9 @@ static void set_headers(Transfer *transfer)
     if (transfer->headers != NULL) {
         curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->headers);
     }
+    if (transfer->download->body != NULL) {
+        curl_easy_setopt(transfer->handle, CURLOPT_POSTFIELDS, transfer->download->body);
+    }
     if (transfer->download->want_response) {
         curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, on_header);
         curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);

@@ -17,7 +17,8 @@ typedef struct {
     const char *proxy;       /* instead of the environment's, or NULL */
     gboolean retry_absent;   /* an absent file is a failure like any other, worth another try */
     const char *const
-        *headers; /* of the request, "Name: value"; or NULL.  Those that authorise do not go to other hosts. */
+        *headers;     /* of the request, "Name: value"; or NULL.  Those that authorise do not go to other hosts. */
+    const char *body; /* of a POST; NULL: a GET */
     gboolean want_response; /* fill `response` */
     /* Results: */
     SluiceDigest digest;

@@ -56,8 +56,8 @@ gboolean git_take_folder(const SourceContext *context, const char *folder, Sluic
            sluice_tree_merge(tree, place, &root, NULL, NULL, error);
 }
 
-static gboolean stage_in(const GitMirror *mirror, const GitHistory *history, const char *work, SluiceTree *tree,
-                         const char *directory, const char *path, GError **error)
+static gboolean stage_in(const GitMirror *mirror, const GitHistory *history, const GitCheckout *checkout,
+                         const char *work, SluiceTree *tree, const char *directory, GError **error)
 {
     g_autofree char *folder = g_build_filename(work, "files", NULL);
     const Git git = {.repository = find_clone(mirror, history), .cancellable = mirror->context->cancellable};
@@ -67,8 +67,9 @@ static gboolean stage_in(const GitMirror *mirror, const GitHistory *history, con
         return FALSE;
     }
     return git_stage_files(&git, history->commit, TRUE, folder, error) &&
+           (!checkout->lfs || git_lfs_fill(mirror, git.repository, history->commit, folder, error)) &&
            git_stage_repository(&git, history, folder, error) &&
-           git_take_folder(mirror->context, folder, tree, directory, path, error);
+           git_take_folder(mirror->context, folder, tree, directory, checkout->path, error);
 }
 
 gboolean git_checkout_stage(const Source *source, const SourceContext *context, const GitCheckout *checkout,
@@ -86,7 +87,7 @@ gboolean git_checkout_stage(const Source *source, const SourceContext *context, 
         return FALSE;
     }
     git_mirror_init(&mirror, source, context, checkout->url);
-    gboolean ok = stage_in(&mirror, &history, work, tree, directory, checkout->path, error);
+    gboolean ok = stage_in(&mirror, &history, checkout, work, tree, directory, error);
     sluice_remove_tree(work, NULL);
     return ok;
 }

@@ -124,6 +124,7 @@ static gboolean make_checkout(const Source *source, GitCheckout *checkout, GErro
 {
     const GitModule *module = source->data;
     checkout->url = module->url;
+    checkout->lfs = module->use_lfs;
     checkout->path = strcmp(module->path, ".") == 0 ? "" : module->path;
     if (!git_ref_parse(source_arena(source), module->ref, &checkout->ref)) {
         error_set(error, ERROR_SOURCE, NULL, node_where(source->ref), "ref %s is not in the expected format",

@@ -54,6 +54,7 @@ typedef struct {
     const char *url;
     const char *path; /* below the source's directory, "" for its top */
     GitRef ref;
+    gboolean lfs; /* files of Git LFS are fetched too */
 } GitCheckout;
 gboolean git_checkout_fetch(const Source *source, const SourceContext *context, const GitCheckout *checkout,
                             gboolean as_clone, GError **error);
@@ -62,6 +63,9 @@ gboolean git_checkout_stage(const Source *source, const SourceContext *context, 
 /* The files of a commit alone, as a tree of their own; fetched if they are not there. */
 gboolean git_checkout_files(const Source *source, const SourceContext *context, const GitCheckout *checkout,
                             SluiceDigest *root, GError **error);
+/* git-lfs.c: replaces the pointers among the files of `commit`, which are in `folder`, by what they stand for.  May use folder + ".lfs". */
+gboolean git_lfs_fill(const GitMirror *mirror, const char *clone, const char *commit, const char *folder,
+                      GError **error);
 /* Appends the description of a commit with what its tag says of the version. */
 gboolean git_append_info(const Source *source, Arena *arena, Node *list, const char *url, const GitRef *ref,
                          const SourceVersion *version, gboolean with_tag, GError **error);

@@ -2,9 +2,11 @@
 """git-server.py DIRECTORY PORT-FILE - serves the git repositories below DIRECTORY with `git http-backend`, and plain files, on a free port of 127.0.0.1.
 
 Below /dumb/ the same files come without the backend; below /broken/N/ the first N requests of a process fail; each request is a line of DIRECTORY/requests.
+Any repository has the objects of Git LFS that are in DIRECTORY/lfs/OID, for those who send the header that the answer to a batch names.
 With an environment variable OLD_PROTOCOL the server speaks version 0 only, which does not give out single commits.
 """
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -61,6 +63,25 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def batch(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert request["operation"] == "download" and self.headers["Accept"] == "application/vnd.git-lfs+json"
+        objects = []
+        for item in request["objects"]:
+            path = os.path.join(root, "lfs", item["oid"])
+            place = {"href": "http://%s/lfs/%s" % (self.headers["Host"], item["oid"]), "header": {"X-Lfs": "yes"}}
+            if os.path.exists(path + ".place"):
+                with open(path + ".place", encoding="ascii") as file:
+                    place["href"] = file.read()
+            found = {"actions": {"download": place}} if os.path.exists(path) else {"error": {"code": 404, "message": "never seen"}}
+            objects.append({**item, **found})
+        content = json.dumps({"transfer": "basic", "objects": objects}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/vnd.git-lfs+json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def read_chunks(self):
         body = b""
         while "chunked" in self.headers.get("Transfer-Encoding", ""):
@@ -75,7 +96,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.note()
         if self.broken():
             return
-        if self.path.startswith("/dumb/"):
+        if self.path.startswith("/lfs/") and self.headers["X-Lfs"] != "yes":
+            self.send_error(403)
+        elif self.path.startswith("/dumb/"):
             self.path = self.path[len("/dumb"):]
             super().do_GET()
         elif "/info/refs" in self.path or "/objects/" in self.path or self.path.endswith("/HEAD"):
@@ -85,7 +108,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_POST(self):
         self.note()
-        if not self.broken():
+        if self.broken():
+            return
+        if self.path.endswith("/info/lfs/objects/batch"):
+            self.batch()
+        else:
             self.backend()
 
 

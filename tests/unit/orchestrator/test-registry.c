@@ -1,5 +1,6 @@
 /* What package registries answer, and the files that name what to get from them: versions, indices, TOML. */
 #include "docker-manifest.h"
+#include "lfs.h"
 #include "pypi-index.h"
 #include "python-version.h"
 #include "source-package.h"
@@ -210,6 +211,66 @@ static void test_docker_tokens(void)
     g_assert_null(docker_token_parse("{", 1));
 }
 
+/* ---- Git LFS -------------------------------------------------------------------------------------------------------------------------- */
+
+#define POINTER "version https://git-lfs.github.com/spec/v1\n"
+
+static void test_lfs_pointers(void)
+{
+    static const char *const others[] = {
+        "",
+        POINTER,
+        POINTER "oid sha256:" HASH "\n",
+        POINTER "size 1\noid sha1:" HASH "\n",
+        POINTER "oid sha256:" HASH "0\nsize 1\n",
+        POINTER "oid sha256:" HASH "\nsize -1\n",
+        POINTER "oid sha256:" HASH "\nsize 99999999999999999999\n",
+        "oid sha256:" HASH "\nsize 1\n",
+    };
+    LfsPointer pointer;
+    const char *text = POINTER "ext-0-x sha256:" HASH "\noid sha256:" HASH "\nsize 12\n";
+    g_assert_true(lfs_pointer_parse(text, strlen(text), &pointer));
+    g_assert_cmpstr(pointer.oid, ==, HASH);
+    g_assert_cmpint(pointer.size, ==, 12);
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_assert_false(lfs_pointer_parse(others[i], strlen(others[i]), &pointer));
+    }
+    const LfsPointer two[] = {pointer, pointer};
+    g_autofree char *request = lfs_request_new(two, 2);
+    g_assert_cmpstr(request, ==,
+                    "{\"operation\":\"download\",\"transfers\":[\"basic\"],\"objects\":[{\"oid\":\"" HASH
+                    "\",\"size\":12},{\"oid\":\"" HASH "\",\"size\":12}],\"hash_algo\":\"sha256\"}");
+}
+
+static const LfsPlace *find_place(GHashTable **places, const char *object)
+{
+    g_autofree char *text = g_strdup_printf("{\"objects\": [{\"oid\": \"" HASH "\"%s}]}", object);
+    g_clear_pointer(places, g_hash_table_unref);
+    *places = lfs_answer_parse(text, strlen(text));
+    return *places != NULL ? g_hash_table_lookup(*places, HASH) : NULL;
+}
+
+static void test_lfs_answers(void)
+{
+    static const char *const malformed[] = {"", "{", "[]", "{}", "{\"objects\": {}}", "null"};
+    g_autoptr(GHashTable) places = NULL;
+    const LfsPlace *place = find_place(&places, ", \"actions\": {\"download\": {\"href\": \"https://x\", \"header\": "
+                                                "{\"A\": \"b\", \"C\": 1, \"D\": \"e\\r\\nF: g\"}}}");
+    g_assert_nonnull(place);
+    g_assert_null(place->problem);
+    g_assert_cmpstr(place->url, ==, "https://x");
+    g_assert_cmpuint(g_strv_length(place->headers), ==, 1);
+    g_assert_cmpstr(place->headers[0], ==, "A: b");
+    place = find_place(&places, ", \"actions\": {\"download\": {\"href\": \"file:///etc/passwd\"}}");
+    g_assert_cmpstr(place->problem, ==, "the server does not say where it is");
+    place = find_place(&places, ", \"error\": {\"code\": 404, \"message\": \"gone\"}");
+    g_assert_cmpstr(place->problem, ==, "gone");
+    g_assert_nonnull(find_place(&places, "")->problem);
+    for (gsize i = 0; i < G_N_ELEMENTS(malformed); i++) {
+        g_assert_null(lfs_answer_parse(malformed[i], strlen(malformed[i])));
+    }
+}
+
 /* ---- TOML ----------------------------------------------------------------------------------------------------------------------------- */
 
 static Toml *parse(Arena *arena, const char *text)
@@ -386,6 +447,8 @@ int main(int argc, char **argv)
     g_test_add_func("/pypi-index", test_pypi_index);
     g_test_add_func("/cpan-index", test_cpan_index);
     g_test_add_func("/docker/tokens", test_docker_tokens);
+    g_test_add_func("/lfs/pointers", test_lfs_pointers);
+    g_test_add_func("/lfs/answers", test_lfs_answers);
     g_test_add_func("/toml/values", test_toml_values);
     g_test_add_func("/toml/bad", test_bad_toml);
     g_test_add_func("/toml/limits", test_toml_limits);
