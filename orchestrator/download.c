@@ -2,6 +2,8 @@
  * download.c - transfers: one libcurl multi handle, several at once, each with its list of URLs, its retries and its partial file.
  */
 #include "download-private.h"
+#include "netrc.h"
+#include "source-mirror.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -150,6 +152,19 @@ static void set_headers(Transfer *transfer)
     }
 }
 
+/* A token goes to no other host, as libcurl keeps names and passwords. */
+static void set_authorization(const Transfer *transfer)
+{
+    const char *url = transfer_url(transfer);
+    gboolean token = source_mirror_wants_token(url);
+    g_autofree char *password = token ? netrc_password(url) : NULL;
+    curl_easy_setopt(transfer->handle, CURLOPT_NETRC, token ? (long)CURL_NETRC_IGNORED : (long)CURL_NETRC_OPTIONAL);
+    if (password != NULL) {
+        curl_easy_setopt(transfer->handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl_easy_setopt(transfer->handle, CURLOPT_XOAUTH2_BEARER, password);
+    }
+}
+
 static void free_handle(Transfer *transfer)
 {
     g_clear_pointer(&transfer->handle, curl_easy_cleanup);
@@ -171,7 +186,7 @@ static void set_options(Transfer *transfer)
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https,ftp,file");
     /* A server must not be able to send us to our own files. */
     curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https,ftp");
-    curl_easy_setopt(handle, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+    set_authorization(transfer);
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "sluice");
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 16L);

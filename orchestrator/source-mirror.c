@@ -150,6 +150,14 @@ static void gitlab_add_urls(const Node *config, const Aliased *aliased, GPtrArra
     g_ptr_array_add(urls, join(node_text(node_find(config, "url")), path));
 }
 
+/* Such files have addresses that nothing else has. */
+gboolean source_mirror_wants_token(const char *url)
+{
+    const char *api = strstr(url, "/api/v4/projects/");
+    return api != NULL && strstr(api, "/repository/files/") != NULL && strstr(api, "/raw?ref=") != NULL &&
+           g_str_has_suffix(api, "&lfs=true");
+}
+
 /* ---- The table ---------------------------------------------------------------------------------------------------------------------- */
 
 static const MirrorKind mirror_kinds[] = {

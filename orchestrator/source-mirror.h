@@ -9,3 +9,5 @@ gboolean source_mirror_check(const Node *mirror, GError **error);
  * the array. */
 void source_mirror_add_urls(const Node *mirror, const char *alias, const char *alias_url, const char *rest,
                             GPtrArray *urls);
+/* Whether what a mirror said is asked for with a token, the password of ~/.netrc, in the place of a name and a password. */
+gboolean source_mirror_wants_token(const char *url);

@@ -1,5 +1,6 @@
 """A web server on loopback: server.py FOLDER PORT-FILE.  Prints one line for each request: status, path.
 
+A file PATH.authorization beside a file is what the Authorization of a request must be; else the answer is 401.
 A file PATH.status beside a file makes the answer that status; PATH.cut: the connection ends after so many bytes.
 """
 import http.server
@@ -10,6 +11,15 @@ import sys
 class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         path = self.translate_path(self.path)
+        if os.path.exists(path + ".authorization"):
+            with open(path + ".authorization", encoding="ascii") as file:
+                wanted = file.read().strip()
+            if self.headers["Authorization"] != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="x"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
         if os.path.exists(path + ".status"):
             with open(path + ".status", encoding="ascii") as file:
                 self.send_error(int(file.read()))

@@ -1,5 +1,6 @@
 /* test-mirror.c - where URLs lead: mirrors of all kinds, their order, what the user allows; URLs that are refused when they are read. */
 #include "project-fixture.h"
+#include "source-mirror.h"
 #include "user-config.h"
 
 #include <string.h>
@@ -89,6 +90,14 @@ static void test_kinds(void)
     expect(GITLAB TAR("one:x"), "", SOURCE_URL_FETCH, "INVALID_DATA");
 }
 
+static void test_tokens(void)
+{
+    g_assert_true(source_mirror_wants_token("https://g/x/api/v4/projects/p/repository/files/c/raw?ref=main&lfs=true"));
+    g_assert_false(source_mirror_wants_token("https://g/api/v4/projects/p/repository/files/c/raw?ref=main"));
+    g_assert_false(source_mirror_wants_token("https://g/c/raw?ref=main&lfs=true"));
+    g_assert_false(source_mirror_wants_token(""));
+}
+
 static void test_bad_mirrors(void)
 {
     static const char *const mirrors[] = {
@@ -149,6 +158,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mirror/order", test_order);
     g_test_add_func("/mirror/policies", test_policies);
     g_test_add_func("/mirror/kinds", test_kinds);
+    g_test_add_func("/mirror/tokens", test_tokens);
     g_test_add_func("/mirror/bad", test_bad_mirrors);
     g_test_add_func("/mirror/refused", test_refused);
     return g_test_run();

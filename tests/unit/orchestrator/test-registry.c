@@ -1,6 +1,7 @@
 /* What package registries answer, and the files that name what to get from them: versions, indices, TOML. */
 #include "docker-manifest.h"
 #include "lfs.h"
+#include "netrc.h"
 #include "pypi-index.h"
 #include "python-version.h"
 #include "source-package.h"
@@ -271,6 +272,32 @@ static void test_lfs_answers(void)
     }
 }
 
+/* ---- Passwords ------------------------------------------------------------------------------------------------------------------------ */
+
+static void test_netrc(void)
+{
+    static const char text[] =
+        "# machine a password no\nmachine a login x password one\n"
+        "macdef m\n machine b password no\n\nmachine b account y\n\tlogin z password \"t w\\\"o\"\n"
+        "machine c login x\ndefault login d password last";
+    static const struct {
+        const char *text, *host, *password;
+    } cases[] = {
+        {text, "a", "one"},
+        {text, "b", "t w\"o"},
+        {text, "c", "last"},
+        {text, "d", "last"},
+        {"", "a", NULL},
+        {"machine", "a", NULL},
+        {"machine b password x", "a", NULL},
+        {"machine a password", "a", NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *password = netrc_find_password(cases[i].text, cases[i].host);
+        g_assert_cmpstr(password, ==, cases[i].password);
+    }
+}
+
 /* ---- TOML ----------------------------------------------------------------------------------------------------------------------------- */
 
 static Toml *parse(Arena *arena, const char *text)
@@ -449,6 +476,7 @@ int main(int argc, char **argv)
     g_test_add_func("/docker/tokens", test_docker_tokens);
     g_test_add_func("/lfs/pointers", test_lfs_pointers);
     g_test_add_func("/lfs/answers", test_lfs_answers);
+    g_test_add_func("/netrc", test_netrc);
     g_test_add_func("/toml/values", test_toml_values);
     g_test_add_func("/toml/bad", test_bad_toml);
     g_test_add_func("/toml/limits", test_toml_limits);
