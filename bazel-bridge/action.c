@@ -268,6 +268,7 @@ static gboolean load_fields(SluiceStore *store, GBytes *bytes, SluiceAction *act
         return FALSE;
     if (!fields.command.present || !fields.input_root.present)
         return refuse(error, "the action lacks the digest of its %s", fields.command.present ? "inputs" : "command");
+    action->command = fields.command.value;
     action->input_root = fields.input_root.value;
     action->do_not_cache = fields.do_not_cache != 0;
     return take_timeout(fields.timeout, action, error) &&

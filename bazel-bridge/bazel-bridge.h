@@ -106,10 +106,20 @@ typedef struct {
     gboolean push;            /* an action cache: give it results */
 } SluiceRemote;
 
+/* How the environment of an action gets to where it runs (design section 3.5). */
+typedef enum {
+    SLUICE_REMOTE_ENVIRONMENT_NONE,      /* not said: nothing is executed there */
+    SLUICE_REMOTE_ENVIRONMENT_IMAGE,     /* the workers have it: their operator answers for it */
+    SLUICE_REMOTE_ENVIRONMENT_CHROOT,    /* the platform property chrootRootDigest names it (BuildBox) */
+    SLUICE_REMOTE_ENVIRONMENT_INPUT_ROOT /* it is put under the inputs, and workers chroot into them (Buildbarn) */
+} SluiceRemoteEnvironment;
+
 typedef struct {
     const SluiceRemote *storage;
     const SluiceRemote *action_cache; /* NULL: results are not looked up there */
-    gboolean required;                /* its failure is the caller's failure; else work goes on without it */
+    const SluiceRemote *execution;    /* NULL: nothing is executed there */
+    SluiceRemoteEnvironment environment;
+    gboolean required; /* its failure is the caller's failure; else work goes on without it */
 } SluiceUpstreamConfig;
 
 /* What is known of the cluster's state, shared by this process and those that it forks: make it before, free it after them.  It is the circuit
@@ -144,6 +154,7 @@ gboolean sluice_upstream_start_pushing(SluiceUpstream *upstream, GError **error)
 typedef struct {
     uint64_t lookups, hits, uploads; /* results */
     uint64_t bytes_read, bytes_written, blobs_read, blobs_written, failures;
+    uint64_t executions; /* that came to an end there */
 } SluiceUpstreamStats;
 void sluice_upstream_get_stats(SluiceUpstream *upstream, SluiceUpstreamStats *stats);
 /* Ends what is under way.  Close its endpoints first. */

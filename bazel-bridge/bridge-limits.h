@@ -112,6 +112,10 @@ enum {
     SLUICE_UPSTREAM_ABSENT = 16 * SLUICE_KIB,
     /* How often the results that wait in the store are looked at, when none comes; seconds. */
     SLUICE_UPSTREAM_PUSH_PAUSE = 20,
+    /* Blobs that it is known to have. */
+    SLUICE_UPSTREAM_GIVEN = 512 * SLUICE_KIB,
+    /* How long an execution may take there, whatever it was told; seconds. */
+    SLUICE_UPSTREAM_PATIENCE = 24 * 3600,
     /* A certificate, a key, a token. */
     SLUICE_LIMIT_SECRET = SLUICE_MIB,
     SLUICE_LIMIT_TOKEN = 16 * SLUICE_KIB,

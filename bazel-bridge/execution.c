@@ -6,6 +6,7 @@
  * answered; when the last client has gone, the job is cancelled.
  */
 #include "execution.h"
+#include "upstream.h"
 
 struct SluiceJob {
     SluiceExecutions *executions;
@@ -191,7 +192,42 @@ static GBytes *answer_of_outcome(SluiceJob *job, const SluiceExecutionOutcome *o
     return sluice_operation_succeeded(job->name, &job->action->digest, result, FALSE, outcome->stopped);
 }
 
-static GBytes *run_job(SluiceJob *job)
+static GBytes *answer_of_cluster(SluiceJob *job, const SluiceClusterOutcome *outcome)
+{
+    GError *error = NULL;
+    const SluiceDigest *digest = &job->action->digest;
+    if (outcome->code != GRPC_STATUS_OK)
+        return sluice_operation_failed(job->name, digest, outcome->code, outcome->message);
+    if (!keep(job, outcome->failed, outcome->result, &error))
+        return answer_of_error(job, error);
+    return sluice_operation_succeeded(job->name, digest, outcome->result, outcome->cached, NULL);
+}
+
+/* NULL: it has to be run here.  A cluster that was demanded and cannot is the action's failure. */
+static GBytes *run_on_cluster(SluiceJob *job)
+{
+    SluiceEndpoint *endpoint = job->executions->endpoint;
+    const SluiceAction *action = job->action;
+    g_auto(SluiceClusterOutcome) outcome = {0};
+    GError *error = NULL;
+    SluiceClusterRequest request = {endpoint->environment, action->digest, action->command, action->input_root,
+                                    action->skip_lookup || action->do_not_cache};
+    if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
+        SLUICE_COUNT(endpoint, executed, 1);
+        return answer_of_cluster(job, &outcome);
+    }
+    gboolean final = endpoint->upstream->required || g_cancellable_is_cancelled(job->cancellable) ||
+                     error->domain == SLUICE_PROTO_ERROR;
+    GBytes *answer = final ? sluice_operation_failed(job->name, &action->digest,
+                                                     error->domain == SLUICE_PROTO_ERROR ? GRPC_STATUS_INVALID_ARGUMENT
+                                                                                         : GRPC_STATUS_UNAVAILABLE,
+                                                     error->message)
+                           : NULL;
+    g_error_free(error);
+    return answer;
+}
+
+static GBytes *run_here(SluiceJob *job)
 {
     SluiceExecutionOutcome outcome = {0};
     GError *error = NULL;
@@ -202,6 +238,14 @@ static GBytes *run_job(SluiceJob *job)
     GBytes *answer = answer_of_outcome(job, &outcome, started);
     g_free(outcome.stopped);
     return answer;
+}
+
+static GBytes *run_job(SluiceJob *job)
+{
+    SluiceEndpoint *endpoint = job->executions->endpoint;
+    gboolean remote = endpoint->keyed && endpoint->upstream != NULL && sluice_upstream_executes(endpoint->upstream);
+    GBytes *answer = remote ? run_on_cluster(job) : NULL;
+    return answer != NULL ? answer : run_here(job);
 }
 
 /* Those that ended long ago are forgotten. */
@@ -242,7 +286,10 @@ SluiceExecutions *sluice_executions_new(SluiceEndpoint *endpoint, const SluiceEx
     SluiceExecutions *executions = g_new0(SluiceExecutions, 1);
     executions->endpoint = endpoint;
     executions->executor = *executor;
-    executions->threads = g_thread_pool_new(job_thread, NULL, (gint)MAX(executor->parallel, 1u), FALSE, NULL);
+    /* those that wait for a cluster need no processor; the executor has its own measure of the others */
+    gboolean remote = endpoint->upstream != NULL && endpoint->upstream->execution != NULL;
+    gint parallel = remote ? SLUICE_UPSTREAM_CALLS - 4 : (gint)MAX(executor->parallel, 1u);
+    executions->threads = g_thread_pool_new(job_thread, NULL, parallel, FALSE, NULL);
     g_mutex_init(&executions->lock);
     executions->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, remove_from_table);
     executions->by_key = g_hash_table_new(sluice_digest_hash, sluice_digest_equal_ptr);

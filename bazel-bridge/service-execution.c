@@ -102,6 +102,7 @@ static void execute(SluiceCall *call)
         sluice_action_free(action);
         answer(call, sluice_operation_missing(ANSWERED_NAME, digest, missing));
     } else {
+        action->skip_lookup = request.skip_cache_lookup != 0;
         call->free_state(call->state);
         sluice_call_set_state(call, NULL, NULL);
         sluice_executions_start(call->endpoint->executions, call, action);

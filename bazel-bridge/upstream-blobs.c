@@ -235,8 +235,43 @@ static gboolean write_batch(gpointer data, GError **error)
     return answers != NULL && check_updates(batch, answers, error);
 }
 
+/* What we do not know it to have; each digest once. */
+static GArray *not_given(SluiceUpstream *upstream, const GArray *digests)
+{
+    GArray *out = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    const SluiceDigest *all = (const SluiceDigest *)(void *)digests->data;
+    g_autoptr(GHashTable) seen = g_hash_table_new(sluice_digest_hash, sluice_digest_equal_ptr);
+    g_mutex_lock(&upstream->lock);
+    for (guint i = 0; i < digests->len; i++)
+        if (!g_hash_table_contains(upstream->given, &all[i]) && g_hash_table_add(seen, (gpointer)&all[i]))
+            g_array_append_val(out, all[i]);
+    g_mutex_unlock(&upstream->lock);
+    return out;
+}
+
+static void remember_given(SluiceUpstream *upstream, const GArray *digests)
+{
+    g_mutex_lock(&upstream->lock);
+    if (g_hash_table_size(upstream->given) + digests->len > SLUICE_UPSTREAM_GIVEN)
+        g_hash_table_remove_all(upstream->given);
+    for (guint i = 0; i < digests->len; i++)
+        g_hash_table_add(upstream->given, g_memdup2(&g_array_index(digests, SluiceDigest, i), sizeof(SluiceDigest)));
+    g_mutex_unlock(&upstream->lock);
+}
+
+void sluice_upstream_forget_given(SluiceUpstream *upstream)
+{
+    g_mutex_lock(&upstream->lock);
+    g_hash_table_remove_all(upstream->given);
+    g_mutex_unlock(&upstream->lock);
+}
+
 gboolean sluice_upstream_give(SluiceUpstream *upstream, const GArray *digests, SluiceUrgency urgency, GError **error)
 {
-    g_autoptr(GArray) wanted = absent_there(upstream, digests, urgency, error);
-    return wanted != NULL && each_batch(upstream, wanted, urgency, write_batch, sluice_upstream_write_blob, error);
+    g_autoptr(GArray) unknown = not_given(upstream, digests);
+    g_autoptr(GArray) wanted = absent_there(upstream, unknown, urgency, error);
+    if (wanted == NULL || !each_batch(upstream, wanted, urgency, write_batch, sluice_upstream_write_blob, error))
+        return FALSE;
+    remember_given(upstream, unknown);
+    return TRUE;
 }

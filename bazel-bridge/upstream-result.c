@@ -103,6 +103,12 @@ static gboolean collect_names(Collector *collector, const SluiceResult *result, 
     return TRUE;
 }
 
+gboolean sluice_closure_collect(SluiceStore *store, const SluiceDigest *root, GArray *out, GError **error)
+{
+    Collector collector = {store, out};
+    return collect_closure(&collector, root, error);
+}
+
 gboolean sluice_result_collect(SluiceStore *store, const SluiceResult *result, GArray *out, GArray *absent,
                                GError **error)
 {
@@ -141,7 +147,7 @@ static gboolean ask(gpointer data, GError **error)
 }
 
 /* Level by level: what a fetched Tree or Directory names is known only then. */
-static gboolean fetch_all(SluiceUpstream *upstream, const SluiceResult *result, GError **error)
+gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *result, GError **error)
 {
     for (int level = 0; level < DEEPEST_TREE; level++) {
         g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
@@ -167,7 +173,7 @@ static gboolean take_result(SluiceUpstream *upstream, const SluiceDigest *key, G
     }
     if (!sluice_result_decode(bytes, &result, error) || !sluice_result_check(&result, error))
         return FALSE;
-    return result.exit_code == 0 && fetch_all(upstream, &result, error) &&
+    return result.exit_code == 0 && sluice_result_fetch(upstream, &result, error) &&
            sluice_result_is_complete(upstream->store, &result, error) &&
            sluice_store_put_result(upstream->store, key, bytes, error);
 }

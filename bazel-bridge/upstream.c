@@ -183,12 +183,30 @@ static gboolean check_cache(const SluicePeer *peer, const SluiceServerCapabiliti
     return TRUE;
 }
 
+static gboolean check_execution(SluiceUpstream *upstream, GError **error)
+{
+    SluiceServerCapabilities can;
+    SluicePeer *peer = upstream->execution;
+    if (peer == NULL || upstream->environment == SLUICE_REMOTE_ENVIRONMENT_NONE)
+        return TRUE;
+    if (!get_capabilities(peer, &can, error))
+        return FALSE;
+    if (!can.execution)
+        return check_error(peer, SLUICE_BRIDGE_ERROR_START,
+                           "it executes nothing: check `url` and `instance-name`, or leave execution-service out",
+                           error);
+    return can.execution_sha256 ||
+           check_error(peer, SLUICE_BRIDGE_ERROR_START, "it does not know SHA-256 digests", error);
+}
+
 gboolean sluice_upstream_check(SluiceUpstream *upstream, GError **error)
 {
     SluiceServerCapabilities can;
     if (!get_capabilities(upstream->storage, &can, error) || !check_cache(upstream->storage, &can, error))
         return FALSE;
     atomic_store(&upstream->batch_limit, can.batch_limit);
+    if (!check_execution(upstream, error))
+        return FALSE;
     if (upstream->action_cache == NULL)
         return TRUE;
     if (!get_capabilities(upstream->action_cache, &can, error) || !check_cache(upstream->action_cache, &can, error))
@@ -221,12 +239,14 @@ SluiceUpstream *sluice_upstream_new(SluiceStore *store, const SluiceUpstreamConf
     sluice_bridge_silence();
     upstream->store = store;
     upstream->required = config->required;
+    upstream->environment = config->environment;
     upstream->own_health = health == NULL ? sluice_upstream_health_new() : NULL;
     upstream->health = health != NULL ? health : upstream->own_health;
     upstream->warn = warn_func;
     upstream->warn_data = data;
     upstream->cancellable = g_cancellable_new();
     upstream->waiting = g_async_queue_new_full(g_free);
+    upstream->given = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
     upstream->absent = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, g_free);
     g_mutex_init(&upstream->lock);
     upstream->threads = g_thread_pool_new(errand_thread, upstream, SLUICE_UPSTREAM_THREADS, FALSE, NULL);
@@ -236,7 +256,10 @@ SluiceUpstream *sluice_upstream_new(SluiceStore *store, const SluiceUpstreamConf
         if (upstream->action_cache != NULL)
             upstream->queue_prefix = queue_prefix(upstream->action_cache);
     }
-    if (upstream->storage != NULL && (config->action_cache == NULL || upstream->action_cache != NULL))
+    if (upstream->storage != NULL && config->execution != NULL)
+        upstream->execution = sluice_peer_new(config->execution, error == NULL || *error == NULL ? error : NULL);
+    if (upstream->storage != NULL && (config->action_cache == NULL || upstream->action_cache != NULL) &&
+        (config->execution == NULL || upstream->execution != NULL))
         return upstream;
     sluice_upstream_free(upstream);
     return NULL;
@@ -253,6 +276,7 @@ void sluice_upstream_get_stats(SluiceUpstream *upstream, SluiceUpstreamStats *st
         .blobs_read = upstream->blobs_read,
         .blobs_written = upstream->blobs_written,
         .failures = upstream->failures,
+        .executions = upstream->executions,
     };
 }
 
@@ -274,13 +298,17 @@ void sluice_upstream_free(SluiceUpstream *upstream)
         sluice_peer_stop(upstream->storage);
     if (upstream->action_cache != NULL)
         sluice_peer_stop(upstream->action_cache);
+    if (upstream->execution != NULL)
+        sluice_peer_stop(upstream->execution);
     stop_pusher(upstream);
     g_thread_pool_free(upstream->threads, FALSE, TRUE);
     g_clear_pointer(&upstream->storage, sluice_peer_free);
     g_clear_pointer(&upstream->action_cache, sluice_peer_free);
+    g_clear_pointer(&upstream->execution, sluice_peer_free);
     g_clear_pointer(&upstream->own_health, sluice_upstream_health_free);
     g_async_queue_unref(upstream->waiting);
     g_hash_table_unref(upstream->absent);
+    g_hash_table_unref(upstream->given);
     g_object_unref(upstream->cancellable);
     g_mutex_clear(&upstream->lock);
     g_free(upstream->queue_prefix);

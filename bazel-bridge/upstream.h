@@ -134,7 +134,8 @@ gboolean sluice_answer_capabilities(GBytes *answer, SluiceServerCapabilities *ou
 
 struct SluiceUpstream {
     SluiceStore *store;
-    SluicePeer *storage, *action_cache; /* the second may be NULL */
+    SluicePeer *storage, *action_cache, *execution; /* the last two may be NULL */
+    SluiceRemoteEnvironment environment;
     gboolean required;
     char *queue_prefix; /* of the names under which results wait for it */
     SluiceUpstreamHealth *health, *own_health;
@@ -145,9 +146,10 @@ struct SluiceUpstream {
     GAsyncQueue *waiting; /* SluiceDigest *: keys for the pusher */
     GCancellable *cancellable;
     GMutex lock;
+    GHashTable *given;  /* SluiceDigest: blobs that it has, as far as we know; under the lock too */
     GHashTable *absent; /* SluiceDigest → int64_t: keys that it did not have, and until when that is believed */
     _Atomic int64_t batch_limit;
-    _Atomic uint64_t lookups, hits, uploads, bytes_read, bytes_written, blobs_read, blobs_written, failures;
+    _Atomic uint64_t lookups, hits, uploads, bytes_read, bytes_written, blobs_read, blobs_written, failures, executions;
 };
 
 /* Whether there is anything to hope for now. */
@@ -161,8 +163,10 @@ void sluice_upstream_run(SluiceUpstream *upstream, SluiceCall *call, SluiceCallF
 
 /* Reads the blobs that the store lacks (duplicates are allowed), each verified before it is kept.  NOT_FOUND: the server lacks one. */
 gboolean sluice_upstream_fetch(SluiceUpstream *upstream, const GArray *digests, GError **error);
-/* Gives the server those that it lacks; they are in the store. */
+/* Gives the server those that it lacks; they are in the store.  What it was found to have is not asked for again. */
 gboolean sluice_upstream_give(SluiceUpstream *upstream, const GArray *digests, SluiceUrgency urgency, GError **error);
+/* From now on nothing is believed of what it has. */
+void sluice_upstream_forget_given(SluiceUpstream *upstream);
 /* One blob of any size, by ByteStream. */
 gboolean sluice_upstream_read_blob(SluiceUpstream *upstream, const SluiceDigest *digest, GError **error);
 gboolean sluice_upstream_write_blob(SluiceUpstream *upstream, const SluiceDigest *digest, SluiceUrgency urgency,
@@ -175,5 +179,46 @@ GBytes *sluice_upstream_lookup(SluiceUpstream *upstream, const SluiceDigest *key
 /* Everything that a result names and that can be reached in the store, appended to `out`; what is named but not there, to `absent`. */
 gboolean sluice_result_collect(SluiceStore *store, const SluiceResult *result, GArray *out, GArray *absent,
                                GError **error);
+/* The directories below `root` that are in the store, each once, and all that they name. */
+gboolean sluice_closure_collect(SluiceStore *store, const SluiceDigest *root, GArray *out, GError **error);
+/* Fetches all that a result names and the store lacks. */
+gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *result, GError **error);
 /* Notes, durably, that the result kept under `key` is to be given to the cluster. */
 gboolean sluice_upstream_enqueue(SluiceUpstream *upstream, const SluiceDigest *key, GBytes *result, GError **error);
+
+/* ---- Execution (upstream-action.c, upstream-execute.c) ----------------------------------------------------------------------------------------------- */
+
+/* A′, in the store, and what it needs beside its Command. */
+typedef struct {
+    SluiceDigest digest, input_root, environment_root;
+    gboolean has_environment_root; /* it is needed as well */
+} SluiceClusterAction;
+/* `action`: the client's, with that input root.  AMBIGUOUS where two readers could understand it differently. */
+gboolean sluice_cluster_action_make(SluiceStore *store, SluiceRemoteEnvironment mode, const SluiceDigest *environment,
+                                    GBytes *action, const SluiceDigest *input_root, SluiceClusterAction *out,
+                                    GError **error);
+
+typedef struct {
+    SluiceDigest environment, action, command, input_root; /* all of them in the store */
+    gboolean skip_lookup;
+} SluiceClusterRequest;
+
+typedef struct {
+    char *name; /* of the operation */
+    gboolean done;
+    int code; /* grpc_status_code of the execution; OK: there is a result */
+    char *message;
+    GBytes *result;
+    gboolean cached;
+    gboolean failed; /* the command did: its exit code is not 0 */
+} SluiceClusterOutcome;
+void sluice_cluster_outcome_clear(SluiceClusterOutcome *outcome);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceClusterOutcome, sluice_cluster_outcome_clear)
+/* An Operation, into what is known of it. */
+gboolean sluice_answer_operation(GBytes *answer, SluiceClusterOutcome *out, GError **error);
+
+/* Whether actions are run there, now. */
+gboolean sluice_upstream_executes(SluiceUpstream *upstream);
+/* Runs it there; TRUE: with a result, all of it in the store, or with the verdict DEADLINE_EXCEEDED.  FALSE: the cluster could not. */
+gboolean sluice_upstream_execute(SluiceUpstream *upstream, const SluiceClusterRequest *request,
+                                 GCancellable *cancellable, SluiceClusterOutcome *out, GError **error);

@@ -60,8 +60,8 @@ static void report_cluster(Build *build)
     g_autofree char *written = g_format_size_full(stats->bytes_written, G_FORMAT_SIZE_IEC_UNITS);
     build_event(build, EVENT_INFO, 0, NULL,
                 "Cluster: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
-                " results given, %s read, %s written",
-                stats->lookups, stats->hits, stats->uploads, read, written);
+                " executed, %" G_GUINT64_FORMAT " results given, %s read, %s written",
+                stats->lookups, stats->hits, stats->executions, stats->uploads, read, written);
 }
 
 static void report_account(Build *build)

@@ -161,13 +161,20 @@ static gboolean read_execution(const Node *mapping, gboolean has_cache, Arena *a
 
 static gboolean read_own(const Node *root, ClusterConfig *config, GError **error)
 {
-    static const char *const keys[] = {"remote", NULL}, *const remote_keys[] = {"required", NULL};
+    static const char *const keys[] = {"remote", NULL}, *const remote_keys[] = {"required", "environment", NULL};
+    /* in the order of SluiceRemoteEnvironment; the first is the default */
+    static const char *const environments[] = {"none", "image", "chroot-root-digest", "input-root", NULL};
+    guint environment = SLUICE_REMOTE_ENVIRONMENT_NONE;
     Node *own = NULL, *remote = NULL;
     if (!node_get_mapping(root, "sluice", &own, error) || (own && !node_check_keys(own, keys, error)) ||
         (own && !node_get_mapping(own, "remote", &remote, error)))
         return FALSE;
-    return !remote || (node_check_keys(remote, remote_keys, error) &&
-                       node_get_bool(remote, "required", &config->upstream.required, error));
+    if (remote && (!node_check_keys(remote, remote_keys, error) ||
+                   !node_get_bool(remote, "required", &config->upstream.required, error) ||
+                   !node_get_choice(remote, "environment", environments, &environment, error)))
+        return FALSE;
+    config->upstream.environment = environment;
+    return TRUE;
 }
 
 gboolean cluster_config_read(const Node *root, Arena *arena, const ClusterConfig **out, GError **error)
@@ -186,6 +193,7 @@ gboolean cluster_config_read(const Node *root, Arena *arena, const ClusterConfig
         config->action_cache = config->storage;
     config->upstream.storage = &config->storage;
     config->upstream.action_cache = config->action_cache.url ? &config->action_cache : NULL;
+    config->upstream.execution = config->execution.url ? &config->execution : NULL;
     *out = config;
     return TRUE;
 }

@@ -48,11 +48,28 @@ SluiceUpstream *cluster_connect(const Cluster *cluster, SluiceStore *store, cons
     return upstream;
 }
 
+/* Nobody but its operator knows what is installed on the workers. */
+static gboolean check_environment(const Cluster *cluster, const EventSink *events, GError **error)
+{
+    const SluiceUpstreamConfig *config = &cluster->config->upstream;
+    static const char *const message =
+        "%s: execution-service: actions are not executed there, because it is not known how their environment gets "
+        "there; "
+        "say so in `sluice: remote: environment:` (image, chroot-root-digest or input-root)";
+    if (!config->execution || config->environment != SLUICE_REMOTE_ENVIRONMENT_NONE)
+        return TRUE;
+    if (config->required)
+        error_set(error, ERROR_REMOTE, "cluster", NULL, message, config->execution->where);
+    else
+        event_send(events, EVENT_WARNING, "main", NULL, message, config->execution->where);
+    return !config->required;
+}
+
 gboolean cluster_check(const Cluster *cluster, SluiceUpstream *upstream, const EventSink *events, GError **error)
 {
     GError *problem = NULL;
     if (sluice_upstream_check(upstream, &problem))
-        return TRUE;
+        return check_environment(cluster, events, error);
     if (cluster->config->upstream.required ||
         !g_error_matches(problem, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_UNREACHABLE))
         return translate(problem, error);

@@ -57,6 +57,16 @@ static void check_result(GBytes *message)
     check(absent->len <= all->len);
 }
 
+static void check_operation(GBytes *message)
+{
+    g_auto(SluiceClusterOutcome) outcome = {0};
+    g_autoptr(GError) error = NULL;
+    check(sluice_answer_operation(message, &outcome, &error) == (error == NULL));
+    check(outcome.code >= 0 && outcome.code <= GRPC_STATUS_UNAUTHENTICATED);
+    check(error != NULL || !outcome.done || outcome.code != GRPC_STATUS_OK || outcome.result != NULL);
+    check(outcome.message == NULL || g_utf8_validate(outcome.message, -1, NULL));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(GError) error = NULL;
@@ -66,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     g_autoptr(GBytes) message = g_bytes_new(data + 1, size - 1);
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
     case 0:
         check_missing(message);
         break;
@@ -91,8 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(sluice_answer_capabilities(message, &capabilities, &error) == (error == NULL));
         check(capabilities.batch_limit >= 0);
         break;
-    default:
+    case 6:
         check_result(message);
+        break;
+    default:
+        check_operation(message);
     }
     return 0;
 }
