@@ -12,7 +12,7 @@ typedef struct {
     SluiceDigest digest; /* the client's */
     SluiceDigest command, input_root;
     gboolean skip_lookup; /* a result that is known elsewhere is not wanted */
-    int64_t timeout_us; /* 0: none */
+    int64_t timeout_us;   /* 0: none */
     gboolean do_not_cache;
     GPtrArray *arguments;     /* char *, NULL-terminated like the next two */
     GPtrArray *environment;   /* char *, "NAME=value" */

@@ -96,8 +96,12 @@ gboolean sluice_answer_operation(GBytes *answer, SluiceClusterOutcome *out, GErr
     if (!out->done)
         return TRUE;
     g_clear_pointer(&out->result, g_bytes_unref);
-    return operation.error.data != NULL ? take_status(operation.error, out, error)
-                                        : take_response(operation.response, out, error);
+    if (operation.error.data == NULL)
+        return take_response(operation.response, out, error);
+    gboolean ok = take_status(operation.error, out, error);
+    if (out->code == GRPC_STATUS_OK)
+        out->code = GRPC_STATUS_UNKNOWN; /* an error that is none, and no response */
+    return ok;
 }
 
 void sluice_cluster_outcome_clear(SluiceClusterOutcome *outcome)
