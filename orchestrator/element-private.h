@@ -92,8 +92,8 @@ gboolean element_resolve(ElementData *data, GError **error);
 gboolean element_load_sources(ElementData *data, VariableScope *scope, GError **error);
 
 /* ---- key-batch.c ---- */
-/* Keys of elements as they are resolved, in the order of the session, in which the `earlier` first have keys.  A thread works behind until key_batches_finish, so
- * nothing may fork before that; keys can be read after it. */
+/* Keys of elements as they are resolved, in the order of the session, in which the `earlier` first have keys.  Until key_batches_finish two threads work behind: what
+ * they read of an element (all that its kind's and its sources' unique_key look at) must not change, nothing may fork, and no keys can be read. */
 typedef struct KeyBatches KeyBatches;
 KeyBatches *key_batches_begin(Session *session, guint earlier);
 /* A problem is told by key_batches_finish: the first one. */

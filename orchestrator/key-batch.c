@@ -1,5 +1,6 @@
 /*
- * key-batch.c - the keys of many elements: what plugins say of themselves is asked for by the calling thread, hashing is done by a second one behind it.
+ * key-batch.c - the keys of many elements, made while others are still being resolved: one thread asks plugins for their part of the texts, another one behind it
+ * hashes them.
  */
 #include "key-private.h"
 
@@ -15,6 +16,7 @@ typedef struct {
     gboolean wanted;     /* there is a key: the kind is known, and its sources have refs */
 } Job;
 
+/* Goes from thread to thread, and around. */
 typedef struct {
     Job jobs[BATCH];
     guint count;
@@ -25,16 +27,36 @@ typedef struct {
 struct KeyBatches {
     Session *session;
     KeyHasher *weak, *strict;
-    GThread *thread; /* NULL: all is done by the calling thread */
-    GAsyncQueue *full, *empty;
+    GThread *writer, *hasher; /* NULL: the one before it does it */
+    GAsyncQueue *full, *written, *empty;
     guint batches; /* made so far */
     Batch *current;
-    Arena *scratch;  /* of the current batch */
-    GError *problem; /* the first */
+    GError *problem; /* the writer's first */
 };
 
+static void write_tail(KeyBatches *keys, Batch *batch, Job *job, Arena *scratch)
+{
+    Element *element = job->element;
+    gboolean resolved = TRUE;
+    job->start = batch->tails->len;
+    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
+    job->wanted = keys->problem == NULL && key_is_known_kind(element) &&
+                  key_write_tail(keys->session, element, scratch, batch->tails, &resolved, &keys->problem) && resolved;
+    job->length = batch->tails->len - job->start;
+}
+
+static void write_tails(KeyBatches *keys, Batch *batch)
+{
+    Arena *scratch = arena_new();
+    g_string_truncate(batch->tails, 0);
+    for (guint i = 0; i < batch->count; i++) {
+        write_tail(keys, batch, &batch->jobs[i], scratch);
+    }
+    arena_free(scratch);
+}
+
 /* In the order of the session: the keys of dependencies are known. */
-static void compute_keys(const KeyBatches *keys, const Batch *batch)
+static void hash_batch(KeyBatches *keys, const Batch *batch)
 {
     for (guint i = 0; i < batch->count; i++) {
         const Job *job = &batch->jobs[i];
@@ -52,16 +74,45 @@ static void compute_keys(const KeyBatches *keys, const Batch *batch)
     }
 }
 
-static gpointer run_thread(gpointer data)
+static void pass_on(KeyBatches *keys, Batch *batch)
+{
+    if (keys->hasher != NULL) {
+        g_async_queue_push(keys->written, batch);
+    } else {
+        hash_batch(keys, batch);
+        g_async_queue_push(keys->empty, batch);
+    }
+}
+
+static gpointer run_writer(gpointer data)
 {
     KeyBatches *keys = data;
     for (gboolean more = TRUE; more;) {
         Batch *batch = g_async_queue_pop(keys->full);
-        compute_keys(keys, batch);
         more = !batch->last;
+        write_tails(keys, batch);
+        pass_on(keys, batch);
+    }
+    return NULL;
+}
+
+static gpointer run_hasher(gpointer data)
+{
+    KeyBatches *keys = data;
+    for (gboolean more = TRUE; more;) {
+        Batch *batch = g_async_queue_pop(keys->written);
+        more = !batch->last;
+        hash_batch(keys, batch);
         g_async_queue_push(keys->empty, batch);
     }
     return NULL;
+}
+
+/* Without a thread behind it, the writer hashes as well. */
+static void start_threads(KeyBatches *keys)
+{
+    keys->hasher = g_thread_try_new("hash-keys", run_hasher, keys, NULL);
+    keys->writer = keys->hasher != NULL ? g_thread_try_new("write-keys", run_writer, keys, NULL) : NULL;
 }
 
 static void start_batch(KeyBatches *keys)
@@ -74,24 +125,21 @@ static void start_batch(KeyBatches *keys)
         keys->current = g_async_queue_pop(keys->empty);
     }
     keys->current->count = 0;
-    arena_free(keys->scratch);
-    keys->scratch = arena_new();
-    g_string_truncate(keys->current->tails, 0);
 }
 
-/* A thread is worth its start for more than one batch. */
+/* Threads are worth their start for more than one batch. */
 static void finish_batch(KeyBatches *keys, gboolean last)
 {
     Batch *batch = keys->current;
     batch->last = last;
-    if (keys->thread == NULL && !last) {
-        keys->thread = g_thread_try_new("keys", run_thread, keys, NULL);
+    if (keys->batches == 1 && !last) {
+        start_threads(keys);
     }
-    if (keys->thread != NULL) {
+    if (keys->writer != NULL) {
         g_async_queue_push(keys->full, batch);
     } else {
-        compute_keys(keys, batch);
-        g_async_queue_push(keys->empty, batch);
+        write_tails(keys, batch);
+        pass_on(keys, batch);
     }
 }
 
@@ -109,6 +157,7 @@ KeyBatches *key_batches_begin(Session *session, guint earlier)
     keys->weak = key_hasher_new(KEY_WEAK);
     keys->strict = key_hasher_new(KEY_STRICT);
     keys->full = g_async_queue_new();
+    keys->written = g_async_queue_new();
     keys->empty = g_async_queue_new_full(batch_free);
     for (guint i = 0; i < earlier; i++) {
         const Element *element = g_ptr_array_index(session->elements, i);
@@ -121,34 +170,30 @@ KeyBatches *key_batches_begin(Session *session, guint earlier)
 
 void key_batches_add(KeyBatches *keys, Element *element)
 {
-    gboolean resolved = TRUE;
-    if (keys->problem != NULL) {
-        return;
-    }
     if (keys->current->count == BATCH) {
         finish_batch(keys, FALSE);
         start_batch(keys);
     }
-    GString *tails = keys->current->tails;
-    Job *job = &keys->current->jobs[keys->current->count++];
-    *job = (Job){.element = element, .start = tails->len};
-    element->weak_key[0] = element->strict_key[0] = element->strong_key[0] = '\0';
-    job->wanted = key_is_known_kind(element) &&
-                  key_write_tail(keys->session, element, keys->scratch, tails, &resolved, &keys->problem) && resolved;
-    job->length = tails->len - job->start;
+    keys->current->jobs[keys->current->count++] = (Job){.element = element};
+}
+
+static void join(GThread *thread)
+{
+    if (thread != NULL) {
+        g_thread_join(thread);
+    }
 }
 
 gboolean key_batches_finish(KeyBatches *keys, GError **error)
 {
     finish_batch(keys, TRUE);
-    if (keys->thread != NULL) {
-        g_thread_join(keys->thread);
-    }
+    join(keys->writer);
+    join(keys->hasher);
     g_async_queue_unref(keys->full);
+    g_async_queue_unref(keys->written);
     g_async_queue_unref(keys->empty);
     key_hasher_free(keys->weak);
     key_hasher_free(keys->strict);
-    arena_free(keys->scratch);
     gboolean ok = keys->problem == NULL;
     if (!ok) {
         g_propagate_error(error, keys->problem);

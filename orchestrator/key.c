@@ -130,7 +130,7 @@ static void write_fatal_warnings(const Project *project, GString *out)
 }
 
 /* FALSE with *resolved FALSE and no error: a source has no ref. */
-static gboolean write_sources(const Element *element, GString *out, gboolean *resolved, GError **error)
+static gboolean write_sources(const Element *element, Arena *scratch, GString *out, gboolean *resolved, GError **error)
 {
     g_string_append_c(out, '[');
     for (gsize i = 0; i < element->n_sources; i++) {
@@ -141,7 +141,7 @@ static gboolean write_sources(const Element *element, GString *out, gboolean *re
             continue;
         }
         g_autoptr(GString) text = g_string_new(NULL);
-        if (!source_write_key(source, text, error)) {
+        if (!source_write_key(source, scratch, text, error)) {
             return FALSE;
         }
         g_string_append(out, i > 0 ? ",{" : "{");
@@ -195,7 +195,7 @@ gboolean key_write_tail(Session *session, Element *element, Arena *scratch, GStr
         write_sandbox(&element->sandbox, out);
     }
     g_string_append(out, ",\"sources\":");
-    return write_sources(element, out, resolved, error);
+    return write_sources(element, scratch, out, resolved, error);
 }
 
 void key_write_name(const Element *element, GString *out)

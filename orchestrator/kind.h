@@ -31,7 +31,7 @@ struct ElementKind {
     gboolean (*configure)(Element *element, GError **error);
     /* After dependencies are resolved and sorted: checks counts and dependency configs.  May be NULL. */
     gboolean (*configure_dependencies)(Element *element, GError **error);
-    /* NULL only with KIND_UNKNOWN. */
+    /* Called on a thread of its own while other elements are loaded: changes nothing.  NULL only with KIND_UNKNOWN. */
     Json *(*unique_key)(Element *element, Arena *arena);
     /* Makes the artifact's files (job process).  NULL for kinds that make none. */
     gboolean (*assemble)(Element *element, Build *build, SluiceDigest *files, GError **error);

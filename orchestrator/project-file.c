@@ -145,7 +145,7 @@ Node *session_read_yaml(Session *session, const char *path, const char *shown, G
 
 gboolean project_digest(Project *project, const char *path, SluiceDigest *out, GError **error)
 {
-    Arena *arena = project->session->arena;
+    Arena *arena = project->session->key_arena;
     SluiceDigest *known = g_hash_table_lookup(project->digests, path);
     if (known == NULL) {
         known = arena_new_of(arena, SluiceDigest);

@@ -84,6 +84,7 @@ struct Project {
 struct Session {
     Arena *arena;
     GPtrArray *thread_arenas; /* Arena *: what other threads parsed */
+    Arena *key_arena;         /* of whoever computes keys: see element-private.h */
     LoadOptions options;
     Project *toplevel;
     GPtrArray *projects; /* Project * */

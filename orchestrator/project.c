@@ -526,6 +526,7 @@ static Session *session_new(const LoadOptions *options)
     Session *session = g_new0(Session, 1);
     struct utsname host;
     session->arena = arena_new();
+    session->key_arena = arena_new();
     session->thread_arenas = g_ptr_array_new_with_free_func((GDestroyNotify)arena_free);
     session->options = *options;
     session->projects = g_ptr_array_new();
@@ -588,6 +589,7 @@ void session_free(Session *session)
     g_hash_table_unref(session->unknown_sources);
     g_hash_table_unref(session->key_texts);
     g_ptr_array_unref(session->thread_arenas);
+    arena_free(session->key_arena);
     arena_free(session->arena);
     g_free(session);
 }

@@ -18,6 +18,11 @@ Arena *source_arena(const Source *source)
     return source->element->project->session->arena;
 }
 
+Arena *source_key_arena(const Source *source)
+{
+    return source->element->project->session->key_arena;
+}
+
 /* `provenance`: words about a source for people; only what the project declares, and only strings. */
 static gboolean load_provenance(Source *source, const Node *node, GError **error)
 {

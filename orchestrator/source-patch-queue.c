@@ -112,7 +112,7 @@ static gboolean hash_patch(Source *source, const char *name, QueuedPatch *patch,
     }
     sluice_digest_of_bytes(bytes, &digest);
     sluice_digest_hex(&digest, patch->sha256);
-    patch->name = arena_strdup(source_arena(source), name);
+    patch->name = arena_strdup(source_key_arena(source), name);
     return TRUE;
 }
 
@@ -126,7 +126,7 @@ static gboolean read_queue(Source *source, GError **error)
     if (names == NULL) {
         return FALSE;
     }
-    QueuedPatch *patches = arena_alloc(source_arena(source), (names->len + 1) * sizeof *patches);
+    QueuedPatch *patches = arena_alloc(source_key_arena(source), (names->len + 1) * sizeof *patches);
     for (guint i = 0; i < names->len; i++) {
         if (!hash_patch(source, names->pdata[i], &patches[i], error)) {
             return FALSE;

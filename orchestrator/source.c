@@ -98,9 +98,9 @@ gboolean source_is_resolved(const Source *source)
     return !source->kind->has_ref || source->ref != NULL;
 }
 
-gboolean source_write_key(Source *source, GString *text, GError **error)
+gboolean source_write_key(Source *source, Arena *scratch, GString *text, GError **error)
 {
-    Json *key = source->kind->unique_key(source, source_arena(source), error);
+    Json *key = source->kind->unique_key(source, scratch, error);
     if (key == NULL) {
         return FALSE;
     }
@@ -112,10 +112,13 @@ gboolean source_write_key(Source *source, GString *text, GError **error)
 gboolean source_take_ref(Source *source, Node *ref, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);
+    Arena *scratch = arena_new();
     source->ref = ref;
     source->key[0] = '\0';
-    return source->kind->load_ref(source, ref, error) &&
-           (!source_is_resolved(source) || source_write_key(source, text, error));
+    gboolean ok = source->kind->load_ref(source, ref, error) &&
+                  (!source_is_resolved(source) || source_write_key(source, scratch, text, error));
+    arena_free(scratch);
+    return ok;
 }
 
 /* A file that was downloaded is not enough: what it holds may be bad, and fetching is when that should show. */

@@ -42,8 +42,8 @@ typedef struct {
     gboolean (*load_ref)(Source *source, const Node *ref, GError **error);
     /* Whether the ref says all; NULL: it does if there is one. */
     gboolean (*is_resolved)(const Source *source);
-    /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there.  Of a kind that is declared and not implemented the
-     * function is NULL. */
+    /* The unique key, NULL with error if it cannot be computed now.  Only called when the ref is there, and on a thread of its own while other elements are loaded: it
+     * may change nothing but the source's own data, and keeps what it finds in source_key_arena.  Of a kind that is declared and not implemented the function is NULL. */
     Json *(*unique_key)(Source *source, Arena *arena, GError **error);
     /* Finds the newest ref; a node in the project's arena.  NULL without error: the source says that there is nothing to track. */
     Node *(*track)(Source *source, const SourceContext *context, GError **error);
@@ -77,6 +77,8 @@ const SourceKind *source_kind_find(const char *name);
 /* Below: source.c. */
 Project *source_project(const Source *source);
 Arena *source_arena(const Source *source);
+/* For what unique_key finds out and keeps: another thread calls it while elements are loaded. */
+Arena *source_key_arena(const Source *source);
 /* Expands "alias:rest" to the URLs to try, mirrors first; NULL-terminated, free with g_strfreev.  The alias `debian:` is builtin unless the project defines it: the mirrors
  * of the system's apt configuration. */
 char **source_translate_url(const Source *source, const char *url, GError **error);
@@ -95,8 +97,8 @@ int source_open_project_path(const Source *source, const char *path, const Prove
 gboolean source_is_resolved(const Source *source);
 /* For load_ref of kinds whose ref is one string; NULL without a ref. */
 gboolean source_ref_text(const Source *source, const Node *ref, const char **text, GError **error);
-/* The canonical text of the unique key; sets source->key. */
-gboolean source_write_key(Source *source, GString *text, GError **error);
+/* The canonical text of the unique key, made in `scratch`; sets source->key. */
+gboolean source_write_key(Source *source, Arena *scratch, GString *text, GError **error);
 gboolean source_is_cached(Source *source, SluiceStore *store);
 /* *new_ref is NULL if there is nothing to track. */
 gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error);
