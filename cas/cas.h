@@ -173,6 +173,7 @@ typedef struct {
     const char *name;
     SluiceEntryType type;
     gboolean executable; /* FILE */
+    int64_t mtime;       /* FILE that has one of its own: nanoseconds; 0: that of all staged files */
     SluiceDigest digest; /* FILE, DIRECTORY */
     const char *target;  /* SYMLINK */
 } SluiceEntry;
@@ -180,7 +181,7 @@ typedef struct {
 /* An immutable decoded Directory: files, directories, symlinks, each sorted by bytes, as on the wire. */
 typedef struct SluiceDirectory SluiceDirectory;
 /* INVALID for anything not canonical: order, duplicate or multi-segment names, unknown fields, NUL, groups.
- * Node properties are accepted only as an absent or empty message. */
+ * Node properties are accepted only as an absent or empty message, or as the mtime of a file. */
 SluiceDirectory *sluice_directory_decode(const void *data, gsize length, GError **error);
 SluiceDirectory *sluice_directory_read(SluiceStore *store, const SluiceDigest *digest, GError **error);
 const SluiceEntry *sluice_directory_get_entries(const SluiceDirectory *directory, gsize *count);
@@ -201,6 +202,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceTree, sluice_tree_free)
  * Symlinks in parents are followed inside the tree (so "/lib/x" lands in "/usr/lib/x" in a merged-/usr root). */
 gboolean sluice_tree_add_file(SluiceTree *tree, const char *path, const SluiceDigest *digest, gboolean executable,
                               GError **error);
+/* The same with an mtime of its own. */
+gboolean sluice_tree_add_timed_file(SluiceTree *tree, const char *path, const SluiceDigest *digest, gboolean executable,
+                                    int64_t mtime, GError **error);
 gboolean sluice_tree_add_symlink(SluiceTree *tree, const char *path, const char *target, GError **error);
 gboolean sluice_tree_make_directory(SluiceTree *tree, const char *path, GError **error);
 /* Puts a stored directory under `path`, in place of whatever is there, without reading it ("/": the whole tree).  NOT_FOUND if the
@@ -240,6 +244,8 @@ gboolean sluice_tree_commit(SluiceTree *tree, SluiceDigest *root, GError **error
 typedef struct {
     gboolean by_link; /* may hard-link files into the store instead of copying: only for files nobody writes to again */
     unsigned threads; /* 0: one a core */
+    gboolean
+        times; /* each file keeps its mtime, to the microsecond: for workspaces, where builds go on from what is there */
 } SluiceImportOptions;
 /* Imports what lies below `dirfd`/`path`: contents, executable bits (owner's), links; sockets, fifos and devices are INVALID.
  * A known (device, inode, size, mtime, ctime) of an earlier import is not hashed again.  `path` may be a single file: the
@@ -252,7 +258,7 @@ gboolean sluice_store_find_files(SluiceStore *store, const struct stat *files, g
                                  gboolean *known);
 typedef enum { SLUICE_CHECKOUT_COPY, SLUICE_CHECKOUT_HARDLINK } SluiceCheckoutMode;
 /* Writes the tree below `dirfd`/`path` (made if absent; must be empty): 0644/0755, fixed mtime.  HARDLINK only for places that
- * nobody may write to; falls back to a copy file by file. */
+ * nobody may write to; falls back to a copy file by file, as for those that have an mtime of their own. */
 gboolean sluice_store_checkout(SluiceStore *store, const SluiceDigest *root, int dirfd, const char *path,
                                SluiceCheckoutMode mode, GError **error);
 

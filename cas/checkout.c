@@ -64,7 +64,9 @@ static gboolean copy_file(Checkout *checkout, const SluiceEntry *entry, int dirf
     if (out < 0)
         return cas_error_errno(error, errno, "cannot create %s", entry->name);
     gboolean ok = write_content(checkout, entry, out, error);
-    if (ok && !cas_finish_object(out, entry->executable))
+    const struct timespec time = {.tv_sec = entry->mtime / 1000000000, .tv_nsec = entry->mtime % 1000000000};
+    const struct timespec own[2] = {time, time};
+    if (ok && (!cas_finish_object(out, entry->executable) || (entry->mtime > 0 && futimens(out, own) != 0)))
         ok = cas_error_errno(error, errno, "cannot set the mode of %s", entry->name);
     if (close(out) != 0 && ok)
         ok = cas_error_errno(error, errno, "cannot write %s", entry->name);
@@ -100,7 +102,7 @@ static gboolean write_entry(Checkout *checkout, const SluiceEntry *entry, int di
         return write_directory(checkout, entry, dirfd, depth, error);
     if (entry->type == SLUICE_ENTRY_SYMLINK)
         return write_symlink(entry, dirfd, error);
-    if (checkout->link && !try_link(checkout, entry, dirfd, &done, error))
+    if (checkout->link && entry->mtime == 0 && !try_link(checkout, entry, dirfd, &done, error))
         return FALSE;
     return done || copy_file(checkout, entry, dirfd, error);
 }

@@ -5,6 +5,7 @@
  *   FileNode      name 1, digest 2, is_executable 4 (only if true), node_properties 6
  *   DirectoryNode name 1, digest 2
  *   SymlinkNode   name 1, target 2, node_properties 4
+ *   NodeProperties  mtime 2 (Timestamp: seconds 1, nanos 2; only of files)
  *
  * Canonical: fields in the order of their numbers, each list sorted by the bytes of its names, no name twice, defaults left
  * out, shortest numbers.  Each node is checked by encoding it again, so two messages never decode to one meaning; the only
@@ -23,6 +24,9 @@ struct SluiceDirectory {
 };
 
 enum { FIELD_FILES = 1, FIELD_DIRECTORIES = 2, FIELD_SYMLINKS = 3, FIELD_PROPERTIES = 5 };
+enum { PROPERTIES_MTIME = 2, TIME_SECONDS = 1, TIME_NANOS = 2 };
+#define NANOS       1000000000
+#define SECONDS_MAX (INT64_MAX / NANOS - 1)
 enum { NODE_NAME = 1, NODE_DIGEST = 2, NODE_TARGET = 2, FILE_EXECUTABLE = 4, FILE_PROPERTIES = 6, LINK_PROPERTIES = 4 };
 
 static const uint32_t properties_field[] = {
@@ -53,6 +57,22 @@ static gboolean check_target(const char *target, gsize length, GError **error)
 
 /* ---- Encoding ------------------------------------------------------------------------------------------------------------- */
 
+static void put_part(GByteArray *out, uint32_t number, const GByteArray *part)
+{
+    sluice_wire_put_bytes(out, number, part->data, part->len);
+}
+
+static void encode_mtime(int64_t mtime, GByteArray *out)
+{
+    g_autoptr(GByteArray) time = g_byte_array_new(), properties = g_byte_array_new();
+    if (mtime >= NANOS)
+        sluice_wire_put_varint(time, TIME_SECONDS, (uint64_t)(mtime / NANOS));
+    if (mtime % NANOS != 0)
+        sluice_wire_put_varint(time, TIME_NANOS, (uint64_t)(mtime % NANOS));
+    put_part(properties, PROPERTIES_MTIME, time);
+    put_part(out, FILE_PROPERTIES, properties);
+}
+
 static void encode_node(const SluiceEntry *entry, gsize name_length, gsize target_length, GByteArray *out)
 {
     sluice_wire_put_bytes(out, NODE_NAME, entry->name, name_length);
@@ -62,6 +82,8 @@ static void encode_node(const SluiceEntry *entry, gsize name_length, gsize targe
         sluice_wire_put_digest(out, NODE_DIGEST, &entry->digest);
     if (entry->type == SLUICE_ENTRY_FILE && entry->executable)
         sluice_wire_put_varint(out, FILE_EXECUTABLE, 1);
+    if (entry->type == SLUICE_ENTRY_FILE && entry->mtime > 0)
+        encode_mtime(entry->mtime, out);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -140,7 +162,33 @@ static const char *add_string(Decoder *decoder, const uint8_t *data, gsize lengt
 typedef struct {
     SluiceWireField name, value;
     gboolean executable, properties;
+    int64_t mtime;
 } Node;
+
+/* The first field of a message; what else there is shows when it is encoded again. */
+static gboolean first_field(const SluiceWireField *message, uint32_t number, SluiceWireField *out)
+{
+    SluiceWireReader reader;
+    sluice_wire_reader_init(&reader, message->data, message->length);
+    return sluice_wire_next(&reader, out, NULL) && out->number == number && out->type == SLUICE_WIRE_BYTES;
+}
+
+/* 0: it is not the mtime of a file in the range that has nanoseconds. */
+static int64_t read_mtime(const SluiceWireField *properties)
+{
+    SluiceWireField time, part;
+    SluiceWireReader reader;
+    uint64_t seconds = 0, nanos = 0;
+    if (!first_field(properties, PROPERTIES_MTIME, &time))
+        return 0;
+    sluice_wire_reader_init(&reader, time.data, time.length);
+    while (sluice_wire_next(&reader, &part, NULL)) {
+        if (part.type != SLUICE_WIRE_VARINT)
+            return 0;
+        *(part.number == TIME_SECONDS ? &seconds : &nanos) = part.value;
+    }
+    return seconds <= SECONDS_MAX && nanos < NANOS ? (int64_t)seconds * NANOS + (int64_t)nanos : 0;
+}
 
 static gboolean take_node_field(SluiceEntryType type, const SluiceWireField *field, Node *node, GError **error)
 {
@@ -151,9 +199,10 @@ static gboolean take_node_field(SluiceEntryType type, const SluiceWireField *fie
     } else if (type == SLUICE_ENTRY_FILE && field->number == FILE_EXECUTABLE && field->type == SLUICE_WIRE_VARINT) {
         node->executable = field->value == 1;
     } else if (field->number == properties_field[type] && field->type == SLUICE_WIRE_BYTES) {
-        if (field->length != 0)
-            return not_canonical(error, "node properties are not supported");
-        node->properties = TRUE;
+        node->mtime = type == SLUICE_ENTRY_FILE ? read_mtime(field) : 0;
+        if (field->length != 0 && node->mtime == 0)
+            return not_canonical(error, "node properties other than the mtime of a file are not supported");
+        node->properties = field->length == 0;
     } else {
         return not_canonical(error, "a node has an unknown field");
     }
@@ -188,7 +237,7 @@ static gboolean decode_node(Decoder *decoder, SluiceEntryType type, const Sluice
         return wrap_wire_error(error, problem);
     if (!cas_check_name((const char *)node.name.data, node.name.length, error))
         return FALSE;
-    *entry = (SluiceEntry){.type = type, .executable = node.executable};
+    *entry = (SluiceEntry){.type = type, .executable = node.executable, .mtime = node.mtime};
     entry->name = add_string(decoder, node.name.data, node.name.length);
     if (type == SLUICE_ENTRY_SYMLINK) {
         if (!check_target((const char *)node.value.data, node.value.length, error))

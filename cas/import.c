@@ -307,7 +307,13 @@ static void wait_idle(Import *import)
 
 /* ---- Encoding --------------------------------------------------------------------------------------------------------------------- */
 
-static gboolean encode(ImportDirectory *directory, GPtrArray *blobs, SluiceDigest *out, GError **error)
+/* Whole microseconds, as keys of workspaces count them; 0 before the epoch. */
+static int64_t mtime_of(const struct stat *status)
+{
+    return MAX(status->st_mtim.tv_sec, 0) * INT64_C(1000000000) + status->st_mtim.tv_nsec / 1000 * 1000;
+}
+
+static gboolean encode(ImportDirectory *directory, gboolean times, GPtrArray *blobs, SluiceDigest *out, GError **error)
 {
     guint count = directory->entries->len;
     g_autofree SluiceEntry *entries = g_new0(SluiceEntry, count + 1);
@@ -315,8 +321,9 @@ static gboolean encode(ImportDirectory *directory, GPtrArray *blobs, SluiceDiges
         const ImportEntry *entry = &g_array_index(directory->entries, ImportEntry, i);
         entries[i] = (SluiceEntry){.name = entry->name, .type = entry->type, .digest = entry->digest};
         entries[i].executable = entry->type == SLUICE_ENTRY_FILE && entry->executable;
+        entries[i].mtime = times && entry->type == SLUICE_ENTRY_FILE ? mtime_of(&entry->status) : 0;
         entries[i].target = entry->target;
-        if (entry->child != NULL && !encode(entry->child, blobs, &entries[i].digest, error))
+        if (entry->child != NULL && !encode(entry->child, times, blobs, &entries[i].digest, error))
             return FALSE;
     }
     GBytes *bytes = sluice_directory_encode(entries, count, error);
@@ -327,10 +334,11 @@ static gboolean encode(ImportDirectory *directory, GPtrArray *blobs, SluiceDiges
     return TRUE;
 }
 
-static gboolean store_directories(SluiceStore *store, ImportDirectory *top, SluiceDigest *root, GError **error)
+static gboolean store_directories(SluiceStore *store, ImportDirectory *top, const SluiceImportOptions *options,
+                                  SluiceDigest *root, GError **error)
 {
     g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    if (!encode(top, blobs, root, error))
+    if (!encode(top, options != NULL && options->times, blobs, root, error))
         return FALSE;
     g_autofree SluiceDigest *digests = g_new(SluiceDigest, blobs->len);
     return sluice_store_put_many(store, (GBytes *const *)blobs->pdata, blobs->len, digests, error);
@@ -364,8 +372,8 @@ static gboolean import_directory(SluiceStore *store, int top_fd, const SluiceImp
     import_init(&import, store, options, top_fd);
     push(&import, top, 0, 0);
     wait_idle(&import);
-    gboolean ok =
-        import.error == NULL && ingest_flush(&import.ingest, error) && store_directories(store, top, root, error);
+    gboolean ok = import.error == NULL && ingest_flush(&import.ingest, error) &&
+                  store_directories(store, top, options, root, error);
     if (import.error != NULL)
         g_propagate_error(error, import.error);
     import_clear(&import);
@@ -389,7 +397,7 @@ static gboolean import_single(SluiceStore *store, int dirfd, const char *path, c
     gboolean ok = classify(fd, &entry, error);
     g_array_append_val(top->entries, entry);
     ok = ok && find_known(&import, top, error) && read_files(&import, top, fd, 0, 1, error) &&
-         ingest_flush(&import.ingest, error) && store_directories(store, top, root, error);
+         ingest_flush(&import.ingest, error) && store_directories(store, top, options, root, error);
     import_clear(&import);
     free_directory(top);
     close(fd);

@@ -20,7 +20,8 @@ static gboolean same_content(const TreeNode *old, const SluiceEntry *added)
         return FALSE;
     if (old->type == SLUICE_ENTRY_SYMLINK)
         return strcmp(old->target, added->target) == 0;
-    return old->executable == added->executable && !old->changed && sluice_digest_equal(&old->digest, &added->digest);
+    return old->executable == added->executable && old->mtime == added->mtime && !old->changed &&
+           sluice_digest_equal(&old->digest, &added->digest);
 }
 
 static gboolean new_one_wins(Merge *merge, TreeNode *directory, const TreeNode *old, const SluiceEntry *added)

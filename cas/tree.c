@@ -23,6 +23,7 @@ static TreeNode *new_node(SluiceTree *tree, TreeNode *parent, const char *name, 
     node->name = g_string_chunk_insert_const(tree->strings, name);
     node->type = entry->type;
     node->executable = entry->type == SLUICE_ENTRY_FILE && entry->executable;
+    node->mtime = entry->type == SLUICE_ENTRY_FILE ? entry->mtime : 0;
     node->digest = entry->digest;
     if (entry->type == SLUICE_ENTRY_SYMLINK)
         node->target = g_string_chunk_insert_const(tree->strings, entry->target);
@@ -62,8 +63,11 @@ void tree_remove_child(TreeNode *directory, TreeNode *child)
 
 void tree_entry_of(const TreeNode *node, SluiceEntry *out)
 {
-    *out =
-        (SluiceEntry){.name = node->name, .type = node->type, .executable = node->executable, .target = node->target};
+    *out = (SluiceEntry){.name = node->name,
+                         .type = node->type,
+                         .executable = node->executable,
+                         .mtime = node->mtime,
+                         .target = node->target};
     if (node->type == SLUICE_ENTRY_FILE || (node->type == SLUICE_ENTRY_DIRECTORY && !node->changed))
         out->digest = node->digest;
 }
@@ -302,7 +306,14 @@ static gboolean add_leaf(SluiceTree *tree, const char *path, const SluiceEntry *
 gboolean sluice_tree_add_file(SluiceTree *tree, const char *path, const SluiceDigest *digest, gboolean executable,
                               GError **error)
 {
-    const SluiceEntry entry = {.type = SLUICE_ENTRY_FILE, .digest = *digest, .executable = executable};
+    return sluice_tree_add_timed_file(tree, path, digest, executable, 0, error);
+}
+
+gboolean sluice_tree_add_timed_file(SluiceTree *tree, const char *path, const SluiceDigest *digest, gboolean executable,
+                                    int64_t mtime, GError **error)
+{
+    const SluiceEntry entry = {
+        .type = SLUICE_ENTRY_FILE, .digest = *digest, .executable = executable, .mtime = MAX(mtime, 0)};
     return add_leaf(tree, path, &entry, error);
 }
 

@@ -9,6 +9,7 @@ struct TreeNode {
     const char *name; /* in the tree's string pool */
     SluiceEntryType type;
     gboolean executable;
+    int64_t mtime;
     gboolean loaded;      /* DIRECTORY: `children` tells what is in it (else the digest does) */
     gboolean changed;     /* DIRECTORY: the digest is not known */
     SluiceDigest digest;  /* FILE; DIRECTORY unless changed */

@@ -45,6 +45,12 @@ static gboolean apply_removed(SluiceTree *tree, const SandboxChange *change, GEr
     return sluice_tree_remove(tree, change->path, error);
 }
 
+static gboolean apply_timed_file(SluiceTree *tree, const SandboxChange *change, GError **error)
+{
+    return sluice_tree_remove(tree, change->path, error) &&
+           sluice_tree_add_timed_file(tree, change->path, &change->digest, change->executable, change->mtime, error);
+}
+
 static gboolean (*const appliers[])(SluiceTree *tree, const SandboxChange *change, GError **error) = {
     [SANDBOX_CHANGE_REMOVED] = apply_removed,
     [SANDBOX_CHANGE_DIRECTORY] = apply_directory,
@@ -61,17 +67,18 @@ static void relative_to(SandboxUpper *upper, const char *path)
     }
 }
 
-static gboolean apply(SluiceStore *store, const SandboxMerged *merged, SandboxUpper *upper, SluiceDigest *root,
-                      GError **error)
+static gboolean apply(const SluiceSandbox *sandbox, const SandboxMerged *merged, SandboxUpper *upper,
+                      SluiceDigest *root, GError **error)
 {
-    g_autoptr(SluiceTree) tree =
-        merged->has_lower ? sluice_tree_new_from(store, &merged->lower, error) : sluice_tree_new(store);
+    g_autoptr(SluiceTree) tree = merged->has_lower ? sluice_tree_new_from(sandbox->store, &merged->lower, error)
+                                                   : sluice_tree_new(sandbox->store);
     if (tree == NULL)
         return FALSE;
     relative_to(upper, merged->path);
     for (guint i = 0; i < upper->changes->len; i++) {
         const SandboxChange *change = upper->changes->pdata[i];
-        if (!appliers[change->type](tree, change, error)) {
+        gboolean timed = sandbox->keep_times && change->type == SANDBOX_CHANGE_FILE;
+        if (!(timed ? apply_timed_file : appliers[change->type])(tree, change, error)) {
             g_prefix_error(error, "%s: ", change->path);
             return FALSE;
         }
@@ -88,11 +95,16 @@ static gboolean capture(SluiceSandbox *sandbox, SandboxUpper *upper, const char 
     gboolean ok = TRUE;
     if (merged.in_upper)
         ok = sandbox_upper_read(upper, merged.path, error) && sandbox_store_files(upper, sandbox->store, error) &&
-             apply(sandbox->store, &merged, upper, root, error);
+             apply(sandbox, &merged, upper, root, error);
     else
         *root = merged.lower; /* nobody has touched it */
     sandbox_merged_clear(&merged);
     return ok;
+}
+
+void sluice_sandbox_keep_times(SluiceSandbox *sandbox, gboolean keep)
+{
+    sandbox->keep_times = keep;
 }
 
 gboolean sluice_sandbox_capture(SluiceSandbox *sandbox, const char *path, SluiceDigest *root, GPtrArray *skipped,

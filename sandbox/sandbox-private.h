@@ -24,6 +24,7 @@ struct SluiceSandbox {
     char *place;       /* where `root` is in a base, and where that is; NULL: it is the whole */
     char *base;
     int base_lock;
+    gboolean keep_times;
     unsigned runs;
 };
 

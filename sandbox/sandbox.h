@@ -128,6 +128,9 @@ gboolean sluice_sandbox_run(SluiceSandbox *sandbox, const SluiceSandboxCommand *
 gboolean sluice_sandbox_capture(SluiceSandbox *sandbox, const char *path, SluiceDigest *root, GPtrArray *skipped,
                                 GError **error);
 
+/* Whether captures keep the mtimes of files that commands wrote, as build trees do where builds go on; not at first. */
+void sluice_sandbox_keep_times(SluiceSandbox *sandbox, gboolean keep);
+
 /* ---- What this machine can do -------------------------------------------------------------------------------------------- */
 
 typedef struct {

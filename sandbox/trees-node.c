@@ -25,18 +25,17 @@ static guint64 first_bytes(const SluiceDigest *digest)
 }
 
 /* The kernel's overlay needs the highest bits for itself; 0 and 1 have a meaning of their own. */
-static guint64 inode(guint64 path, const SluiceDigest *digest, gboolean executable)
+static guint64 inode(const Node *node)
 {
-    guint64 mixed =
-        (path ^ (digest != NULL ? first_bytes(digest) : 0) ^ (executable ? 0x9e3779b9u : 0)) * 0x9e3779b97f4a7c15u;
+    guint64 bits = node->type == SLUICE_ENTRY_FILE ? first_bytes(&node->digest) ^ (guint64)node->mtime : 0;
+    guint64 mixed = (node->path ^ bits ^ (node->executable ? 0x9e3779b9u : 0)) * 0x9e3779b97f4a7c15u;
     return (mixed >> 8) | 2;
 }
 
 static guint hash_node(gconstpointer key)
 {
     const Node *node = key;
-    guint64 hash = node->type == SLUICE_ENTRY_FILE ? inode(node->path, &node->digest, node->executable)
-                                                   : node->path ^ (guint64)(gsize)node->parent;
+    guint64 hash = node->type == SLUICE_ENTRY_FILE ? inode(node) : node->path ^ (guint64)(gsize)node->parent;
     return (guint)(hash ^ (hash >> 32));
 }
 
@@ -46,7 +45,7 @@ static gboolean equal_nodes(gconstpointer first, gconstpointer second)
     if (a->type != b->type || a->path != b->path)
         return FALSE;
     if (a->type == SLUICE_ENTRY_FILE)
-        return a->executable == b->executable && sluice_digest_equal(&a->digest, &b->digest);
+        return a->executable == b->executable && a->mtime == b->mtime && sluice_digest_equal(&a->digest, &b->digest);
     return a->parent == b->parent && g_strcmp0(a->name, b->name) == 0;
 }
 
@@ -97,7 +96,8 @@ static void describe(Node *node, Node *parent, const SluiceEntry *entry)
                    .parent = shared ? NULL : parent,
                    .name = shared ? NULL : (char *)entry->name,
                    .path = path_of(parent, entry),
-                   .executable = shared && entry->executable};
+                   .executable = shared && entry->executable,
+                   .mtime = shared ? entry->mtime : 0};
     if (entry->type == SLUICE_ENTRY_SYMLINK)
         node->target = (char *)entry->target;
     else
@@ -141,7 +141,7 @@ void nodes_forget(Nodes *nodes, Node *node, guint64 count, void (*dropped)(Node 
 
 guint64 node_get_inode(const Node *node)
 {
-    return inode(node->path, node->type == SLUICE_ENTRY_FILE ? &node->digest : NULL, node->executable);
+    return inode(node);
 }
 
 guint64 node_inode_of(const Node *parent, const SluiceEntry *entry)

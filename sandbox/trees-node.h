@@ -2,7 +2,7 @@
  * trees-node.h - what the kernel knows by number: the nodes of the served trees.
  *
  * Identity decides what the kernel caches once.  A file is the same node in every tree that has it at the same path with the same
- * content and mode, so its pages are shared between sandboxes; at another path it is another node, because `cp` and `tar` take two
+ * content, mode and mtime, so its pages are shared between sandboxes; at another path it is another node, because `cp` and `tar` take two
  * names of one inode for one file.  A directory or link belongs to its parent: the kernel wants directories to have one.
  *
  * A node lives while the kernel refers to it or a node below it exists.  Any thread may call.
@@ -20,6 +20,7 @@ struct Node {
     guint64 path;     /* hash of the path within its tree, the tree's own name excluded */
     SluiceEntryType type;
     gboolean executable;
+    gint64 mtime; /* of a file that has one of its own, else 0 */
     gboolean top;
     SluiceDigest digest;
     char *target;  /* of a link */

@@ -66,6 +66,9 @@ static gint64 shown_size(const Node *node)
 static void node_attributes(const Node *node, struct stat *attributes)
 {
     set_attributes(attributes, node->type, node->executable, shown_size(node), node_get_inode(node));
+    if (node->mtime > 0)
+        attributes->st_mtim =
+            (struct timespec){.tv_sec = node->mtime / 1000000000, .tv_nsec = node->mtime % 1000000000};
 }
 
 static void fill_entry(const Node *node, struct fuse_entry_param *out)

@@ -160,6 +160,7 @@ static gboolean read_entry(SandboxUpper *upper, const char *path, unsigned depth
     SandboxChange *change = add_change(upper, SANDBOX_CHANGE_FILE, path);
     change->executable = (status.st_mode & S_IXUSR) != 0;
     change->size = status.st_size;
+    change->mtime = MAX(status.st_mtim.tv_sec, 0) * G_GINT64_CONSTANT(1000000000) + status.st_mtim.tv_nsec;
     return TRUE;
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     gboolean opaque;     /* DIRECTORY */
     gboolean executable; /* FILE */
     gint64 size;         /* FILE */
+    gint64 mtime;        /* FILE: nanoseconds */
     char *target;        /* SYMLINK; UTF-8 */
     SluiceDigest digest; /* FILE: set by who stores it */
 } SandboxChange;

@@ -96,6 +96,34 @@ static void test_bad_bytes(void)
     sluice_directory_free(NULL);
 }
 
+/* Only that of a file, only in its shortest form, only where nanoseconds reach. */
+static void test_times(void)
+{
+    SluiceEntry timed = file("f", 1, FALSE);
+    static const int64_t times[] = {
+        1, 999999999, 1000000000, 1321009871000000000, 1700000000123456000, INT64_C(9000000000000000000)};
+    for (gsize i = 0; i < G_N_ELEMENTS(times); i++) {
+        timed.mtime = times[i];
+        g_autoptr(SluiceDirectory) decoded = round_trip(&timed, 1);
+        g_assert_cmpint(sluice_directory_find(decoded, "f")->mtime, ==, times[i]);
+    }
+    timed.mtime = 1700000000123456000;
+    g_autoptr(GBytes) bytes = sluice_directory_encode(&timed, 1, NULL);
+    gsize length = g_bytes_get_size(bytes);
+    /* The last: 32 0d 12 0b, 08 and 5 bytes of seconds, 10 and 4 bytes of nanoseconds. */
+    static const struct {
+        gsize from_end;
+        char byte;
+    } changes[] = {{15, 0x2a}, {14, 0x0c}, {13, 0x1a}, {11, 0x18}, {5, 0x08}};
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *copy = g_memdup2(g_bytes_get_data(bytes, NULL), length);
+        copy[length - changes[i].from_end] = changes[i].byte;
+        g_assert_null(sluice_directory_decode(copy, length, &error));
+        g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_INVALID);
+    }
+}
+
 static void test_large(void)
 {
     enum { COUNT = 30000 };
@@ -166,6 +194,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cas/directory/golden", test_golden);
     g_test_add_func("/cas/directory/bad-entries", test_bad_entries);
     g_test_add_func("/cas/directory/bad-bytes", test_bad_bytes);
+    g_test_add_func("/cas/directory/times", test_times);
     g_test_add_func("/cas/directory/large", test_large);
     FIXTURE_TEST("/cas/directory/read", test_read);
     FIXTURE_TEST("/cas/directory/cache-limit", test_cache_limit);

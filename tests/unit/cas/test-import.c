@@ -235,6 +235,44 @@ static void test_checkout(Fixture *fixture, gconstpointer data)
     fixture_assert_sound(fixture);
 }
 
+/* Times that files keep on the way there and back; such a file is never a link into the store. */
+static void test_times(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    const SluiceImportOptions options = {.times = TRUE};
+    const struct timespec times[2] = {{.tv_sec = 1600000000, .tv_nsec = 123456789},
+                                      {.tv_sec = 1600000000, .tv_nsec = 123456789}};
+    struct stat status;
+    SluiceDigest root, plain;
+    make_sample(fixture);
+    plain = import(fixture, "in", FALSE);
+    g_autofree char *in = fixture_path(fixture, "in"), *source = fixture_path(fixture, "in/sub/larger");
+    g_assert_cmpint(utimensat(AT_FDCWD, source, times, 0), ==, 0);
+    g_assert_true(sluice_store_import(fixture->store, AT_FDCWD, in, &options, &root, &error));
+    g_assert_no_error(error);
+    g_assert_false(sluice_digest_equal(&root, &plain));
+    check_out(fixture, &root, "linked", SLUICE_CHECKOUT_HARDLINK);
+    g_autofree char *path = fixture_path(fixture, "linked/sub/larger");
+    g_assert_cmpint(stat(path, &status), ==, 0);
+    g_assert_cmpint(status.st_mtim.tv_sec, ==, 1600000000);
+    g_assert_cmpint(status.st_mtim.tv_nsec, ==, 123456000);
+    g_assert_cmpuint(status.st_nlink, ==, 1);
+    SluiceDigest back = import(fixture, "linked", FALSE), timed;
+    g_assert_true(sluice_digest_equal(&back, &plain));
+    /* The same tree made by hand has the same digest. */
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(fixture->store, &root, &error);
+    SluiceEntry entry;
+    g_assert_true(sluice_tree_lookup(tree, "sub/larger", &entry, &error));
+    g_assert_cmpint(entry.mtime, ==, INT64_C(1600000000123456000));
+    g_assert_true(sluice_tree_remove(tree, "sub/larger", &error));
+    SluiceDigest digest = entry.digest;
+    g_assert_true(sluice_tree_add_timed_file(tree, "sub/larger", &digest, FALSE, INT64_C(1600000000123456000), &error));
+    g_assert_true(sluice_tree_commit(tree, &timed, &error));
+    g_assert_true(sluice_digest_equal(&timed, &root));
+    g_assert_false(sluice_tree_add_timed_file(tree, "../x", &digest, FALSE, 1, &error));
+    g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_INVALID);
+}
+
 static void test_checkout_failures(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -317,6 +355,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cas/import/settled", test_settled);
     FIXTURE_TEST("/cas/import/by-link", test_by_link);
     FIXTURE_TEST("/cas/checkout/checkout", test_checkout);
+    FIXTURE_TEST("/cas/checkout/times", test_times);
     FIXTURE_TEST("/cas/checkout/failures", test_checkout_failures);
     FIXTURE_TEST("/cas/remove-tree", test_remove_tree);
     return g_test_run();

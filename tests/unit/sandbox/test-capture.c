@@ -148,6 +148,30 @@ static void test_untouched(Fixture *fixture, gconstpointer unused)
     expect_tree(fixture, "/out", "/text f\n");
 }
 
+static gint64 captured_time(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    SluiceDigest root;
+    SluiceEntry entry;
+    g_assert_true(sluice_sandbox_capture(&fixture->sandbox, "/etc", &root, NULL, &error));
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(fixture->store, &root, &error);
+    g_assert_true(sluice_tree_lookup(tree, "new", &entry, &error));
+    return entry.mtime;
+}
+
+static void test_times(Fixture *fixture, gconstpointer unused)
+{
+    const struct timespec times[2] = {{.tv_sec = 7, .tv_nsec = 8}, {.tv_sec = 7, .tv_nsec = 8}};
+    write_file(fixture->upper, "etc/new", "new", 0644);
+    g_autofree char *path = g_build_filename(fixture->upper, "etc/new", NULL);
+    g_assert_cmpint(utimensat(AT_FDCWD, path, times, 0), ==, 0);
+    g_assert_cmpint(captured_time(fixture), ==, 0);
+    sluice_sandbox_keep_times(&fixture->sandbox, TRUE);
+    g_assert_cmpint(captured_time(fixture), ==, 7000000008);
+    sluice_sandbox_keep_times(&fixture->sandbox, FALSE);
+    g_assert_cmpint(captured_time(fixture), ==, 0);
+}
+
 static void test_changes(Fixture *fixture, gconstpointer unused)
 {
     write_file(fixture->upper, "etc/text", "another\n", 0644);
@@ -303,17 +327,12 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)(Fixture *fixture, gconstpointer unused);
     } tests[] = {
-        {"/capture/untouched", test_untouched},
-        {"/capture/changes", test_changes},
-        {"/capture/same-content", test_same_content},
-        {"/capture/opaque", test_opaque},
-        {"/capture/kinds-change", test_kinds_change},
-        {"/capture/paths", test_paths},
-        {"/capture/skipped", test_skipped},
-        {"/capture/bad-names", test_bad_names},
-        {"/capture/depth", test_depth},
-        {"/capture/modes", test_modes},
-        {"/capture/many", test_many},
+        {"/capture/untouched", test_untouched}, {"/capture/changes", test_changes},
+        {"/capture/times", test_times},         {"/capture/same-content", test_same_content},
+        {"/capture/opaque", test_opaque},       {"/capture/kinds-change", test_kinds_change},
+        {"/capture/paths", test_paths},         {"/capture/skipped", test_skipped},
+        {"/capture/bad-names", test_bad_names}, {"/capture/depth", test_depth},
+        {"/capture/modes", test_modes},         {"/capture/many", test_many},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
         g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].run, tear_down);
