@@ -68,7 +68,7 @@ void app_set_session_failed(GError **error)
 
 void app_set_missing_argument(App *app, const char *name, GError **error)
 {
-    error_set(error, ERROR_APP, NULL, NULL, "Missing argument '%s'.", name);
+    error_set(error, ERROR_APP, NULL, NULL, "Missing argument \"%s\".", name);
 }
 
 /* ---- Store, project and elements ------------------------------------------------------------------------------------------ */

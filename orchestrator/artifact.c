@@ -14,6 +14,8 @@
 typedef Buildstream__V2__Artifact ArtifactMessage;
 typedef Buildstream__V2__Artifact__Dependency DependencyMessage;
 typedef Buildstream__V2__Artifact__LogFile LogMessage;
+typedef Buildstream__V2__Artifact__SandboxState SandboxMessage;
+typedef Build__Bazel__Remote__Execution__V2__Command__EnvironmentVariable VariableMessage;
 typedef Build__Bazel__Remote__Execution__V2__Digest DigestMessage;
 
 /* What a peer may make us decode. */
@@ -25,6 +27,8 @@ void artifact_free(Artifact *artifact)
         return;
     g_free(artifact->logs);
     g_free(artifact->build_deps);
+    if (artifact->message)
+        g_strfreev((char **)artifact->environment);
     buildstream__v2__artifact__free_unpacked(artifact->message, NULL);
     g_free(artifact);
 }
@@ -77,8 +81,20 @@ static void take_dependencies(Artifact *artifact, const ArtifactMessage *message
     artifact->n_build_deps = message->n_build_deps;
     for (gsize i = 0; i < message->n_build_deps; i++) {
         const DependencyMessage *from = message->build_deps[i];
-        artifact->build_deps[i] = (ArtifactDependency){from->project_name, from->element_name, from->cache_key};
+        artifact->build_deps[i] =
+            (ArtifactDependency){from->project_name, from->element_name, from->cache_key, from->was_workspaced};
     }
+}
+
+static void take_sandbox(Artifact *artifact, const SandboxMessage *message)
+{
+    if (!message)
+        return;
+    char **variables = g_new0(char *, message->n_environment + 1);
+    for (gsize i = 0; i < message->n_environment; i++)
+        variables[i] = g_strdup_printf("%s=%s", message->environment[i]->name, message->environment[i]->value);
+    artifact->environment = (const char *const *)variables;
+    artifact->work_directory = message->working_directory;
 }
 
 static gboolean take_parts(Artifact *artifact, const ArtifactMessage *message, GError **error)
@@ -89,9 +105,13 @@ static gboolean take_parts(Artifact *artifact, const ArtifactMessage *message, G
     artifact->strong_key = message->strong_key;
     artifact->weak_key = message->weak_key;
     artifact->strict_key = message->strict_key;
+    artifact->workspaced = message->was_workspaced;
     take_dependencies(artifact, message);
+    take_sandbox(artifact, message->buildsandbox);
     return take_digest(message->files, &artifact->files, &artifact->has_files, error) &&
            take_digest(message->buildtree, &artifact->buildtree, &artifact->has_buildtree, error) &&
+           take_digest(message->buildroot, &artifact->buildroot, &artifact->has_buildroot, error) &&
+           take_digest(message->sources, &artifact->sources, &artifact->has_sources, error) &&
            take_digest(message->public_data, &artifact->public_data, &artifact->has_public, error) &&
            take_digest(message->low_diversity_meta, &artifact->low_meta, &artifact->has_low_meta, error) &&
            take_digest(message->high_diversity_meta, &artifact->high_meta, &artifact->has_high_meta, error) &&
@@ -194,8 +214,11 @@ Artifact *artifact_load(SluiceStore *store, const char *ref_name, GError **error
         artifact_free(artifact);
         return NULL;
     }
-    if (artifact && artifact->has_buildtree)
-        artifact->has_buildtree = sluice_store_has(store, &artifact->buildtree);
+    if (!artifact)
+        return NULL;
+    artifact->has_buildtree = artifact->has_buildtree && sluice_store_has(store, &artifact->buildtree);
+    artifact->has_buildroot = artifact->has_buildroot && sluice_store_has(store, &artifact->buildroot);
+    artifact->has_sources = artifact->has_sources && sluice_store_has(store, &artifact->sources);
     return artifact;
 }
 
@@ -266,7 +289,27 @@ static void encode_dependencies(Encoder *encoder, const Artifact *artifact)
         to->project_name = (char *)artifact->build_deps[i].project;
         to->element_name = (char *)artifact->build_deps[i].element;
         to->cache_key = (char *)artifact->build_deps[i].key;
+        to->was_workspaced = artifact->build_deps[i].workspaced;
     }
+}
+
+static SandboxMessage *encode_sandbox(Encoder *encoder, const Artifact *artifact)
+{
+    if (!artifact->has_buildroot || !artifact->environment)
+        return NULL;
+    SandboxMessage *message = encoder_own(encoder, g_new0(SandboxMessage, 1));
+    buildstream__v2__artifact__sandbox_state__init(message);
+    message->working_directory = (char *)artifact->work_directory;
+    message->n_environment = g_strv_length((char **)artifact->environment);
+    message->environment = encoder_own(encoder, g_new0(VariableMessage *, message->n_environment + 1));
+    for (gsize i = 0; i < message->n_environment; i++) {
+        const char *text = artifact->environment[i], *equals = strchr(text, '=');
+        VariableMessage *variable = message->environment[i] = encoder_own(encoder, g_new0(VariableMessage, 1));
+        build__bazel__remote__execution__v2__command__environment_variable__init(variable);
+        variable->name = encoder_own(encoder, g_strndup(text, (gsize)(equals - text)));
+        variable->value = (char *)equals + 1;
+    }
+    return message;
 }
 
 static GBytes *artifact_encode(const Artifact *artifact)
@@ -283,10 +326,14 @@ static GBytes *artifact_encode(const Artifact *artifact)
     message->weak_key = (char *)artifact->weak_key;
     message->strict_key = (char *)artifact->strict_key;
     message->files = encoder_digest(&encoder, artifact->has_files, &artifact->files);
+    message->was_workspaced = artifact->workspaced;
     message->buildtree = encoder_digest(&encoder, artifact->has_buildtree, &artifact->buildtree);
+    message->buildroot = encoder_digest(&encoder, artifact->has_buildroot, &artifact->buildroot);
+    message->sources = encoder_digest(&encoder, artifact->has_sources, &artifact->sources);
     message->public_data = encoder_digest(&encoder, artifact->has_public, &artifact->public_data);
     message->low_diversity_meta = encoder_digest(&encoder, artifact->has_low_meta, &artifact->low_meta);
     message->high_diversity_meta = encoder_digest(&encoder, artifact->has_high_meta, &artifact->high_meta);
+    message->buildsandbox = encode_sandbox(&encoder, artifact);
     encode_logs(&encoder, artifact);
     encode_dependencies(&encoder, artifact);
 
@@ -311,16 +358,16 @@ gboolean artifact_store(SluiceStore *store, const Element *element, const Artifa
     g_array_append_val(blobs, digest);
     if (artifact->has_key_text)
         g_array_append_val(blobs, artifact->key_text);
-    SluiceDigest trees[2];
-    gsize n_trees = 0;
-    if (artifact->has_files)
-        trees[n_trees++] = artifact->files;
-    if (artifact->has_buildtree)
-        trees[n_trees++] = artifact->buildtree;
+    g_autoptr(GArray) trees = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    add_part(trees, artifact->has_files, &artifact->files);
+    add_part(trees, artifact->has_buildtree, &artifact->buildtree);
+    add_part(trees, artifact->has_buildroot, &artifact->buildroot);
+    add_part(trees, artifact->has_sources, &artifact->sources);
     char text[SLUICE_DIGEST_STRING_MAX];
     sluice_digest_string(&digest, text);
     g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
-    SluiceRef ref = {value, trees, n_trees, (const SluiceDigest *)(void *)blobs->data, blobs->len};
+    SluiceRef ref = {value, (const SluiceDigest *)(void *)trees->data, trees->len,
+                     (const SluiceDigest *)(void *)blobs->data, blobs->len};
 
     const char *keys[] = {artifact->strong_key, element->weak_key};
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {

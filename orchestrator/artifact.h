@@ -20,6 +20,7 @@ typedef struct {
 
 typedef struct {
     const char *project, *element, *key;
+    gboolean workspaced;
 } ArtifactDependency;
 
 /* An immutable decoded message; its strings live as long as it. */
@@ -31,6 +32,12 @@ typedef struct {
     SluiceDigest files; /* Directory */
     gboolean has_buildtree;
     SluiceDigest buildtree; /* Directory: what stood in the build root */
+    gboolean has_buildroot, has_sources;
+    SluiceDigest buildroot;         /* Directory: the whole sandbox, where there is a buildtree or could be one */
+    SluiceDigest sources;           /* Directory: those that the buildtree was made of */
+    const char *work_directory;     /* of the commands, where there is a buildroot; else "" or NULL */
+    const char *const *environment; /* the same, as "NAME=value" */
+    gboolean workspaced;
     gboolean has_public, has_low_meta, has_high_meta;
     SluiceDigest public_data; /* YAML file */
     SluiceDigest low_meta;    /* YAML file: environment, sandbox-config */

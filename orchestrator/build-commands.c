@@ -8,6 +8,11 @@ static char *batch_script(const CommandPlan *plan)
         const char *const *commands = plan->steps[i].commands;
         for (; commands && *commands; commands++)
             script_append_command(script, "sh -c -e", *commands);
+        if (plan->steps[i].marker) {
+            g_string_append(script, ": >");
+            script_append_quoted(script, plan->steps[i].marker);
+            g_string_append_c(script, '\n');
+        }
     }
     return g_string_free(script, FALSE);
 }
@@ -23,32 +28,55 @@ static char *commands_text(const CommandPlan *plan)
     return g_string_free(text, FALSE);
 }
 
+/* Whether more than the result is kept: on demand, of failures, and where the next build of a workspace goes on. */
+static gboolean keeps_root(const Build *build, gboolean success)
+{
+    CacheBuildtrees kept = build->context->buildtrees;
+    return kept == BUILDTREES_ALWAYS || (kept == BUILDTREES_AUTO && (!success || build->element->workspace));
+}
+
+/* The sandbox as it is, and the build root in it. */
+static gboolean keep_root(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, GError **error)
+{
+    SluiceEntry entry;
+    sluice_sandbox_keep_times(sandbox, build->element->workspace != NULL);
+    build->has_buildroot = build_capture(build, sandbox, "/", &build->buildroot, error);
+    sluice_sandbox_keep_times(sandbox, FALSE);
+    build->work_directory = plan->cwd;
+    build->environment = plan->environment;
+    if (!build->has_buildroot || !plan->buildtree)
+        return build->has_buildroot;
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, &build->buildroot, error);
+    build->has_buildtree =
+        tree && sluice_tree_lookup_follow(tree, plan->buildtree, &entry, NULL) && entry.type == SLUICE_ENTRY_DIRECTORY;
+    if (build->has_buildtree)
+        build->buildtree = entry.digest;
+    return tree != NULL;
+}
+
 /* What a failed build leaves for those who want to know why. */
 static void keep_remains(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan)
 {
     build->has_failed_files =
         plan->collect_failed && build_capture(build, sandbox, plan->collect, &build->failed_files, NULL);
-    if (plan->buildtree && build->context->buildtrees != BUILDTREES_NEVER)
-        build->has_buildtree = build_capture(build, sandbox, plan->buildtree, &build->buildtree, NULL);
+    if (keeps_root(build, FALSE))
+        (void)keep_root(build, sandbox, plan, NULL);
 }
 
 static gboolean collect(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, SluiceDigest *files,
                         GError **error)
 {
     GError *problem = NULL;
-    if (!build_capture(build, sandbox, plan->collect, files, &problem)) {
-        if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND)) {
-            g_clear_error(&problem);
-            error_set(&problem, ERROR_ELEMENT, NULL, NULL,
-                      "Directory '%s' was not found inside the sandbox, unable to collect artifact contents",
-                      plan->collect);
-        }
-        g_propagate_error(error, problem);
-        return FALSE;
+    if (build_capture(build, sandbox, plan->collect, files, &problem))
+        return !keeps_root(build, TRUE) || keep_root(build, sandbox, plan, error);
+    if (g_error_matches(problem, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND)) {
+        g_clear_error(&problem);
+        error_set(&problem, ERROR_ELEMENT, NULL, NULL,
+                  "Directory '%s' was not found inside the sandbox, unable to collect artifact contents",
+                  plan->collect);
     }
-    if (plan->buildtree && build->context->buildtrees == BUILDTREES_ALWAYS)
-        build->has_buildtree = build_capture(build, sandbox, plan->buildtree, &build->buildtree, error);
-    return build->context->buildtrees != BUILDTREES_ALWAYS || !plan->buildtree || build->has_buildtree;
+    g_propagate_error(error, problem);
+    return FALSE;
 }
 
 static void report_cluster(Build *build)

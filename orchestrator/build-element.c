@@ -6,7 +6,7 @@ static const char *const step_names[] = {"configure-commands", "build-commands",
 static gboolean read_steps(Build *build, CommandStep *steps, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(step_names); i++) {
-        steps[i].commands = NULL;
+        steps[i] = (CommandStep){NULL, NULL};
         if (!node_get_strings(build->element->config, step_names[i], build->arena, &steps[i].commands, error))
             return FALSE;
     }
@@ -40,5 +40,5 @@ gboolean build_element_assemble(Element *element, Build *build, SluiceDigest *fi
     CommandStep steps[G_N_ELEMENTS(step_names)];
     CommandPlan plan = {.steps = steps, .n_steps = G_N_ELEMENTS(steps)};
     return read_steps(build, steps, error) && build_element_plan(build, &plan, error) &&
-           build_commands(build, &plan, files, error);
+           build_configure_once(build, &plan, &steps[0], error) && build_commands(build, &plan, files, error);
 }

@@ -78,6 +78,14 @@ gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **e
 /* Stops it and puts the account into the build.  FALSE if it could not serve. */
 gboolean proxy_finish(Proxy *proxy, GError **error);
 
+/* ---- build-incremental.c ---- */
+
+/* `files`: the sources.  For an element with a workspace that was built before, on the same dependencies: what that build left in its build root, with what has
+ * changed in the sources since then. */
+gboolean build_go_on(Build *build, SluiceDigest *files, GError **error);
+/* Without configure commands where they have run in the workspace; else a marker comes after them. */
+gboolean build_configure_once(Build *build, const CommandPlan *plan, CommandStep *configure, GError **error);
+
 /* ---- build.c ---- */
 
 gboolean build_begin(Build *build, Element *element, const BuildContext *context, const char *action, GError **error);

@@ -52,6 +52,14 @@ static gboolean add_environment(Shell *shell, const Node *section, GError **erro
     return TRUE;
 }
 
+static void add_bind(Shell *shell, const SluiceSandboxBind *bind, gboolean optional)
+{
+    if (access(bind->source, F_OK) == 0)
+        g_array_append_vals(shell->binds, bind, 1);
+    else if (!optional)
+        build_event(shell->build, EVENT_WARNING, 0, NULL, "Not mounting non-existing host file: %s", bind->source);
+}
+
 static gboolean add_host_file(Shell *shell, const Node *item, GError **error)
 {
     static const char *const keys[] = {"path", "host_path", "optional", NULL};
@@ -66,10 +74,7 @@ static gboolean add_host_file(Shell *shell, const Node *item, GError **error)
         return FALSE;
     path = expand_host(arena, path);
     SluiceSandboxBind bind = {host_path ? expand_host(arena, host_path) : path, path, FALSE};
-    if (access(bind.source, F_OK) == 0)
-        g_array_append_val(shell->binds, bind);
-    else if (!optional)
-        build_event(shell->build, EVENT_WARNING, 0, NULL, "Not mounting non-existing host file: %s", bind.source);
+    add_bind(shell, &bind, optional);
     return TRUE;
 }
 
@@ -98,7 +103,30 @@ static const char *const *shell_command(Shell *shell, const Node *section, GErro
 
 /* ---- Staging ------------------------------------------------------------------------------------------------------------- */
 
-static gboolean stage_buildtree(Shell *shell, const char *path, GError **error)
+static const char *const *environment_copy(Arena *arena, const char *const *variables)
+{
+    gsize count = g_strv_length((char **)variables);
+    const char **copy = arena_alloc(arena, (count + 1) * sizeof *copy);
+    for (gsize i = 0; i < count; i++)
+        copy[i] = arena_strdup(arena, variables[i]);
+    copy[count] = NULL;
+    return copy;
+}
+
+/* BuildStream's words for a buildtree that is not there. */
+static gboolean missing_buildtree(const Artifact *artifact, GError **error)
+{
+    if (!artifact)
+        error_set(error, ERROR_STREAM, "missing-buildtree-artifact-not-cached", NULL,
+                  "Artifact not cached locally or in available remotes");
+    else
+        error_set(error, ERROR_STREAM, "missing-buildtree-artifact-created-without-buildtree", NULL,
+                  "Artifact was created without buildtree");
+    return FALSE;
+}
+
+/* The sandbox as the build left it; what it was made of need not be there any more. */
+static gboolean stage_buildroot(Shell *shell, GError **error)
 {
     Build *build = shell->build;
     GError *problem = NULL;
@@ -108,30 +136,27 @@ static gboolean stage_buildtree(Shell *shell, const char *path, GError **error)
         g_propagate_error(error, problem);
         return FALSE;
     }
-    if (!artifact || !artifact->has_buildtree) {
-        error_set(error, ERROR_APP,
-                  artifact ? "missing-buildtree-artifact-created-without-buildtree"
-                           : "missing-buildtree-artifact-not-cached",
-                  NULL, artifact ? "%s: its artifact was cached without a buildtree" : "%s: no artifact is cached",
-                  build->element->full_name);
-        return FALSE;
-    }
-    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, &shell->plan.root, error);
-    return tree && sluice_tree_make_directory(tree, path, error) &&
-           sluice_tree_merge(tree, path, &artifact->buildtree, NULL, NULL, error) &&
-           sluice_tree_commit(tree, &shell->plan.root, error);
+    if (!artifact || !artifact->has_buildroot)
+        return missing_buildtree(artifact, error);
+    if (!artifact->success)
+        build_event(build, EVENT_WARNING, 0, NULL, "using a buildtree from a failed build.");
+    CommandPlan *plan = &shell->plan;
+    plan->root = artifact->buildroot;
+    plan->root_read_only = TRUE;
+    plan->cwd = artifact->work_directory && *artifact->work_directory
+                    ? arena_strdup(build->arena, artifact->work_directory)
+                    : "/";
+    plan->environment = artifact->environment ? environment_copy(build->arena, artifact->environment)
+                                              : environment_from_node(build->arena, build->element->environment);
+    return build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, &shell->plan, error);
 }
 
 static gboolean stage_build(Shell *shell, GError **error)
 {
-    if (!shell->options->use_buildtree)
-        return build_element_plan(shell->build, &shell->plan, error);
     CommandPlan *plan = &shell->plan;
     build_element_directories(shell->build, plan);
-    plan->environment = build_environment(shell->build, error);
-    return plan->environment && build_stage_dependencies(shell->build, &plan->root, error) &&
-           stage_buildtree(shell, plan->buildtree, error) &&
-           build_plan_proxy(shell->build, SLUICE_CACHE_WRITES_EXECUTED, plan, error);
+    return shell->options->use_buildtree ? stage_buildroot(shell, error)
+                                         : build_element_plan(shell->build, plan, error);
 }
 
 static gboolean stage_runtime(Shell *shell, GError **error)
@@ -187,14 +212,18 @@ static gboolean run_shell(Shell *shell, const char *const *argv, int *status, GE
 static gboolean open_shell(Shell *shell, int *status, GError **error)
 {
     const ShellOptions *options = shell->options;
-    const Node *section = project_shell(shell->build->element->project);
+    Arena *arena = shell->build->arena;
+    const Node *section = project_shell(session_toplevel(project_session(shell->build->element->project)));
     const char *const *argv = shell_command(shell, section, error);
     if (!argv || !(options->build_scope ? stage_build(shell, error) : stage_runtime(shell, error)))
         return FALSE;
+    if (options->prompt)
+        shell->plan.environment = environment_with(arena, shell->plan.environment, "PS1", options->prompt);
     if (section && !options->isolate &&
         (!add_environment(shell, section, error) || !add_host_files(shell, section, error)))
         return FALSE;
-    g_array_append_vals(shell->binds, options->binds, (guint)options->n_binds);
+    for (gsize i = 0; !options->isolate && i < options->n_binds; i++)
+        add_bind(shell, &options->binds[i], FALSE);
     return build_check_command(shell->build, &shell->plan.root, *argv, shell->plan.environment, error) &&
            run_shell(shell, argv, status, error);
 }

@@ -240,10 +240,11 @@ gboolean build_stage_sources(Build *build, const char *path, SluiceDigest *root,
     gint64 started = build_event_start(build, "Staging sources");
     SluiceDigest files;
     g_autoptr(SluiceTree) tree = NULL;
-    gboolean staged = (build->element->n_sources == 0 || sources_stage(build->element, &sources, &files, error)) &&
-                      (tree = tree_with_place(build, root, path, error)) &&
-                      (build->element->n_sources == 0 || sluice_tree_merge(tree, path, &files, NULL, NULL, error)) &&
-                      sluice_tree_commit(tree, root, error);
+    gboolean any = build->element->n_sources > 0;
+    gboolean staged =
+        (!any || (sources_stage(build->element, &sources, &files, error) && build_go_on(build, &files, error))) &&
+        (tree = tree_with_place(build, root, path, error)) &&
+        (!any || sluice_tree_merge(tree, path, &files, NULL, NULL, error)) && sluice_tree_commit(tree, root, error);
     build_event(build, staged ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Staging sources");
     return staged || build_staging_failed(build);
 }

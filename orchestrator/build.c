@@ -121,8 +121,8 @@ static void list_dependencies(Build *build, Artifact *artifact)
     artifact->n_build_deps = scope->len;
     for (guint i = 0; i < scope->len; i++) {
         const Element *dependency = scope->pdata[i];
-        artifact->build_deps[i] =
-            (ArtifactDependency){project_name(dependency->project), dependency->name, dependency->strong_key};
+        artifact->build_deps[i] = (ArtifactDependency){project_name(dependency->project), dependency->name,
+                                                       dependency->strong_key, dependency->workspace != NULL};
     }
 }
 
@@ -170,6 +170,13 @@ static gboolean store_artifact(Build *build, Artifact *artifact, GError **error)
     artifact->weak_key = element->weak_key;
     artifact->has_buildtree = build->has_buildtree;
     artifact->buildtree = build->buildtree;
+    artifact->has_buildroot = build->has_buildroot;
+    artifact->buildroot = build->buildroot;
+    artifact->work_directory = build->work_directory;
+    artifact->environment = build->environment;
+    artifact->has_sources = build->has_sources && build->has_buildtree;
+    artifact->sources = build->sources;
+    artifact->workspaced = element->workspace != NULL;
     list_dependencies(build, artifact);
     gint64 started = build_event_start(build, "Caching artifact");
     gboolean stored = store_metadata(build, artifact, error) && store_log(build, artifact, error) &&

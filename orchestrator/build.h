@@ -55,6 +55,7 @@ typedef struct {
     gboolean build_scope; /* --build: dependencies and sources staged, in the build root; else the element's runtime */
     gboolean use_buildtree;         /* the artifact's buildtree instead of the sources */
     gboolean isolate;               /* no network, no host files, the element's uid */
+    const char *prompt;             /* PS1, or NULL */
     const SluiceSandboxBind *binds; /* --mount */
     gsize n_binds;
     gboolean interactive; /* stdin is a terminal: keep the session */
@@ -75,8 +76,14 @@ struct Build {
     /* The dependencies after integration, before sources: what the environment digest is made of. */
     SluiceDigest environment_root;
     gboolean has_environment_root;
-    SluiceDigest buildtree; /* where one is to be kept */
+    SluiceDigest buildtree; /* where one is to be kept, with the root around it */
     gboolean has_buildtree;
+    SluiceDigest buildroot;
+    gboolean has_buildroot;
+    const char *work_directory;     /* of the commands that ran in it */
+    const char *const *environment; /* of those, too */
+    SluiceDigest sources; /* as they were staged, or would have been if the build did not go on from an earlier one */
+    gboolean has_sources;
     SluiceDigest failed_files; /* what a failed build had collected */
     gboolean has_failed_files;
     gboolean failed_staging; /* what failed is no result of the element: it is not remembered */
@@ -88,6 +95,7 @@ struct Build {
 
 typedef struct {
     const char *const *commands; /* NULL-terminated; or NULL */
+    const char *marker;          /* absolute: an empty file that is made after them; or NULL */
 } CommandStep;
 
 typedef struct {

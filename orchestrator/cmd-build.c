@@ -9,6 +9,7 @@
 #include "fetch.h"
 #include "scheduler.h"
 #include "session-report.h"
+#include "workspaces.h"
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -229,13 +230,25 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
     return build_run(element, &build, error);
 }
 
+/* Where the next build of a workspace goes on; after failures, too. */
+static gboolean keep_last_build(Plan *plan, Element *element, GError **error)
+{
+    Session *session = plan->app->session;
+    Workspace *workspace = element->workspace ? workspace_find(session, element->full_name) : NULL;
+    if (!workspace || !states_artifact(plan->states, element) || !*element->strong_key)
+        return TRUE;
+    g_free(workspace->last_build);
+    workspace->last_build = g_strdup(element->strong_key);
+    return workspaces_save(session, error);
+}
+
 static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data, GError **error)
 {
     Plan *plan = data;
     Step *step = task->data;
     states_forget(plan->states, task->element);
     if (!outcome->success)
-        return TRUE;
+        return keep_last_build(plan, task->element, error);
     if (!states_is_cached(plan->states, task->element)) {
         const GError *failure = states_error(plan->states);
         error_set(error, ERROR_ARTIFACT, NULL, NULL, "%s was built but is not in the cache%s%s",
@@ -243,7 +256,7 @@ static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data,
         return FALSE;
     }
     step->to_build = FALSE;
-    if (!states_find_key(plan->states, task->element, error))
+    if (!states_find_key(plan->states, task->element, error) || !keep_last_build(plan, task->element, error))
         return FALSE;
     keep(plan, task->element);
     (void)sluice_store_enforce_quota(plan->app->store, NULL, NULL);

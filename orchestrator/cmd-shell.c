@@ -45,15 +45,22 @@ static gboolean check_mounts(GArray *binds, GError **error)
     for (guint i = 0; i < binds->len; i++) {
         const SluiceSandboxBind *bind = &g_array_index(binds, SluiceSandboxBind, i);
         if (!g_file_test(bind->source, G_FILE_TEST_EXISTS)) {
-            error_set(error, ERROR_APP, NULL, NULL, "Cannot mount '%s': there is no such file", bind->source);
+            g_set_error(error, USAGE_ERROR, 0, "Invalid value for '--mount': Path '%s' does not exist.", bind->source);
             return FALSE;
         }
         if (!g_path_is_absolute(bind->target)) {
-            error_set(error, ERROR_APP, NULL, NULL, "Cannot mount at '%s': it is not an absolute path", bind->target);
+            g_set_error(error, USAGE_ERROR, 0, "Invalid value for '--mount': '%s' is not an absolute path.",
+                        bind->target);
             return FALSE;
         }
     }
     return TRUE;
+}
+
+/* `--use-buildtree` is of a build. */
+static gboolean in_build_scope(App *app)
+{
+    return arguments_has(app->arguments, "build") || arguments_has(app->arguments, "use-buildtree");
 }
 
 static void log_command(App *app, Element *element, const char *const *argv)
@@ -66,13 +73,14 @@ static void log_command(App *app, Element *element, const char *const *argv)
     log_event(app->log, &event);
 }
 
-static gboolean run_shell(App *app, Element *element, int *status, GError **error)
+static gboolean run_shell(App *app, Element *element, GArray *binds, int *status, GError **error)
 {
-    g_autoptr(GArray) binds = read_mounts(app);
     const char *const *argv = arguments_rest(app->arguments);
+    g_autofree char *prompt = g_strdup_printf("[%.8s@%s:${PWD}]$ ", element->strong_key, element->full_name);
     ShellOptions options = {
         .argv = argv && *argv ? argv : NULL,
-        .build_scope = arguments_has(app->arguments, "build"),
+        .build_scope = in_build_scope(app),
+        .prompt = prompt,
         .use_buildtree = arguments_has(app->arguments, "use-buildtree"),
         .isolate = arguments_has(app->arguments, "isolate"),
         .binds = (const SluiceSandboxBind *)binds->data,
@@ -84,7 +92,8 @@ static gboolean run_shell(App *app, Element *element, int *status, GError **erro
                             .log_fd = -1,
                             .strict = app->strict,
                             .execution = &app->config->execution};
-    if (!check_mounts(binds, error) || !(context.staging = sluice_staging_start(app->store, app->staging_mode, error)))
+    context.staging = sluice_staging_start(app->store, app->staging_mode, error);
+    if (!context.staging)
         return FALSE;
     context.budget = app_make_job_budget(app);
     g_autoptr(Cluster) cluster = cluster_new(app->config);
@@ -97,28 +106,55 @@ static gboolean run_shell(App *app, Element *element, int *status, GError **erro
     return success;
 }
 
+/* What the sandbox is made of must have been built. */
+static gboolean check_dependencies(App *app, GPtrArray *targets, GError **error)
+{
+    g_autoptr(GPtrArray) scope = element_scope(targets->pdata[0], in_build_scope(app) ? SCOPE_BUILD : SCOPE_RUN);
+    g_autoptr(States) states = app_query(app, scope, error);
+    g_autoptr(GString) missing = g_string_new(NULL);
+    for (guint i = 0; states && i < scope->len; i++) {
+        const Element *element = scope->pdata[i];
+        if (!states_artifact(states, scope->pdata[i]))
+            g_string_append_printf(missing, "%s%s", missing->len > 0 ? "\n" : "", element->full_name);
+    }
+    if (!states || missing->len == 0)
+        return states != NULL;
+    error_set(error, ERROR_STREAM, "shell-missing-deps", NULL,
+              "Elements need to be built or downloaded before staging a shell environment");
+    error_set_detail(error ? *error : NULL, missing->str);
+    return FALSE;
+}
+
 /* Sources that are missing are fetched for a build shell. */
 static gboolean prepare(App *app, GPtrArray *targets, GError **error)
 {
-    if (arguments_has(app->arguments, "build") && !arguments_has(app->arguments, "use-buildtree"))
-        return fetch_session(app, NULL, targets, targets, TRUE, error);
-    g_autoptr(States) states = app_query(app, targets, error);
-    return states != NULL;
+    if (arguments_has(app->arguments, "use-buildtree")) {
+        g_autoptr(States) states = app_query(app, targets, error);
+        return states != NULL;
+    }
+    return (check_dependencies(app, targets, error) || wrap_error(error)) &&
+           (!in_build_scope(app) || fetch_session(app, NULL, targets, targets, TRUE, error));
 }
 
 int cmd_shell(App *app, GError **error)
 {
     guint count;
     const char *const *words = arguments_words(app->arguments, &count);
-    if (count == 0) {
-        app_set_missing_argument(app, "ELEMENT", error);
+    int status = EXIT_REPORT;
+    g_autoptr(GArray) binds = read_mounts(app);
+    if (!check_mounts(binds, error))
+        return EXIT_USAGE;
+    if (!app_load_project(app, error))
+        return EXIT_REPORT;
+    const char *here[] = {session_workspace_element(app->session), NULL};
+    if (count == 0 && !here[0]) {
+        app_set_missing_argument(app, "TARGET", error);
         return EXIT_REPORT;
     }
-    int status = EXIT_REPORT;
-    g_autoptr(GPtrArray) targets = app_load(app, words, error);
+    g_autoptr(GPtrArray) targets = app_load(app, count > 0 ? words : here, error);
     if (!targets || !prepare(app, targets, error))
         return EXIT_REPORT;
-    if (!run_shell(app, targets->pdata[0], &status, error))
+    if (!run_shell(app, targets->pdata[0], binds, &status, error))
         wrap_error(error);
     return status;
 }

@@ -14,27 +14,13 @@ int cmd_source_fetch(App *app, GError **error)
     return success ? 0 : EXIT_REPORT;
 }
 
-/* A filter has no sources: who names it means what it filters. */
-static Element *behind_filters(Element *element)
-{
-    while (strcmp(element->kind_name, "filter") == 0) {
-        gsize i = 0;
-        while (i < element->n_dependencies && !(element->dependencies[i].types & DEP_BUILD))
-            i++;
-        if (i == element->n_dependencies)
-            break;
-        element = element->dependencies[i].element;
-    }
-    return element;
-}
-
 /* Elements of subprojects are tracked only with --cross-junctions: their files are not ours. */
 static GPtrArray *own_elements(App *app, GPtrArray *elements)
 {
     GPtrArray *own = g_ptr_array_new();
     gboolean all = arguments_has(app->arguments, "cross-junctions");
     for (guint i = 0; i < elements->len; i++) {
-        Element *element = behind_filters(elements->pdata[i]);
+        Element *element = element_behind_filters(elements->pdata[i]);
         gboolean ours = all || element->project == session_toplevel(app->session);
         if (ours && !g_ptr_array_find(own, element, NULL))
             g_ptr_array_add(own, element);

@@ -42,12 +42,15 @@ static gboolean check_sources(const Element *element, GError **error)
 {
     if (element->n_sources > 0)
         return TRUE;
-    g_autoptr(GString) detail = g_string_new("Try opening a workspace on one of its dependencies instead:\n");
+    g_autoptr(GString) detail = g_string_new(NULL);
     for (gsize i = 0; i < element->n_dependencies; i++)
         if (element->dependencies[i].types & DEP_BUILD)
-            g_string_append_printf(detail, "%s  \n", element->dependencies[i].element->name);
-    error_set(error, ERROR_STREAM, NULL, NULL, "The element %s has no sources", element->name);
-    error_set_detail(error ? *error : NULL, detail->str);
+            g_string_append_printf(
+                detail, "%s%s", detail->len ? "  \n" : "Try opening a workspace on one of its dependencies instead:\n",
+                element->dependencies[i].element->name);
+    error_set(error, ERROR_STREAM, NULL, NULL, "The element %s%s has no sources", element->name,
+              detail->len ? "" : " ");
+    error_set_detail(error ? *error : NULL, detail->len ? detail->str : NULL);
     return FALSE;
 }
 
@@ -73,104 +76,59 @@ static gboolean create_workspace(App *app, Element *element, const char *directo
         return FALSE;
     }
     workspace_set(app->session, element->full_name, directory);
-    if ((checkout && !stage_workspace(app, element, directory, error)) ||
-        !workspace_write_marker(app->session, element->full_name, directory, error) ||
+    if (checkout && !stage_workspace(app, element, directory, error))
+        return FALSE;
+    if (workspace_has_marker(directory))
+        app_log(app, EVENT_WARNING, NULL, ".bstproject.yaml was staged from this element's sources");
+    if (!workspace_write_marker(app->session, element->full_name, directory, error) ||
         !workspaces_save(app->session, error))
         return FALSE;
     app_log(app, EVENT_INFO, NULL, "Created a workspace for element %s", element->full_name);
     return TRUE;
 }
 
-/* The open workspaces of `names` do not count while the elements are loaded: it is their sources that are wanted. */
-static gboolean set_aside(App *app, const char *const *names, gboolean force, GError **error)
+/* As many as can be made; the detail of an error names those that were not tried. */
+static gboolean create_workspaces(App *app, GPtrArray *elements, GPtrArray *directories, gboolean checkout,
+                                  GError **error)
 {
-    for (; *names; names++) {
-        const Workspace *workspace = workspace_find(app->session, *names);
-        g_autofree char *directory = workspace ? workspace_directory(app->session, workspace) : NULL;
-        if (workspace && !force) {
-            error_set(error, ERROR_STREAM, NULL, NULL, "Element '%s' already has an open workspace defined at: %s",
-                      *names, directory);
-            return FALSE;
-        }
-        if (workspace)
-            app_log(app, EVENT_WARNING, NULL, "Replacing existing workspace for element '%s' defined at: %s", *names,
-                    directory);
-        workspace_remove(app->session, *names);
+    guint i = 0;
+    GError *problem = NULL;
+    while (i < elements->len && create_workspace(app, elements->pdata[i], directories->pdata[i], checkout, &problem))
+        i++;
+    if (!problem)
+        return TRUE;
+    g_autoptr(GString) left = g_string_new(NULL);
+    while (++i < elements->len)
+        g_string_append_printf(left, " %s", ((const Element *)elements->pdata[i])->name);
+    if (left->len > 0) {
+        g_autofree char *detail = g_strdup_printf("\nDid not try to create workspaces for%s", left->str);
+        error_set_detail(problem, detail);
     }
-    return TRUE;
+    g_propagate_error(error, problem);
+    return FALSE;
 }
 
-static gboolean open_workspaces(App *app, const char *const *names, const char *directory, gboolean checkout,
-                                gboolean force, GError **error)
+/* The elements whose sources are meant, each once. */
+static GPtrArray *redirect(App *app, GPtrArray *targets)
 {
-    if (!app_load_project(app, error) || !set_aside(app, names, force, error))
-        return FALSE;
-    g_autoptr(GPtrArray) elements = app_load(app, names, error);
-    g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
-    if (!elements || (checkout && !fetch_session(app, NULL, elements, elements, TRUE, error)))
-        return FALSE;
-    if (directory && elements->len != 1) {
-        error_set(error, ERROR_STREAM, "directory-with-multiple-elements", NULL,
-                  "Exactly one element can be given if --directory is used");
-        return FALSE;
+    GPtrArray *elements = g_ptr_array_new();
+    for (guint i = 0; i < targets->len; i++) {
+        Element *target = targets->pdata[i], *element = element_behind_filters(target);
+        if (element != target)
+            app_log(app, EVENT_INFO, NULL, "Element '%s' redirected to '%s'", target->name, element->name);
+        if (!g_ptr_array_find(elements, element, NULL))
+            g_ptr_array_add(elements, element);
     }
-    for (guint i = 0; i < elements->len; i++) {
-        g_ptr_array_add(directories, directory ? g_canonicalize_filename(directory, NULL)
-                                               : default_directory(app, elements->pdata[i]));
-        if (!check_sources(elements->pdata[i], error) ||
-            !check_directory(elements->pdata[i], directories->pdata[i], force || !checkout, error))
-            return FALSE;
-    }
-    for (guint i = 0; i < elements->len; i++)
-        if (!create_workspace(app, elements->pdata[i], directories->pdata[i], checkout, error))
-            return FALSE;
-    return TRUE;
+    return elements;
 }
 
-int cmd_workspace_open(App *app, GError **error)
+/* With the sources that they list, also where a workspace is open. */
+static GPtrArray *load_for_sources(App *app, const char *const *names, GError **error)
 {
-    const Arguments *arguments = app->arguments;
-    guint count;
-    const char *const *words = arguments_words(arguments, &count);
-    if (count == 0) {
-        g_set_error(error, USAGE_ERROR, 0, "Missing argument 'ELEMENTS...'.");
-        return EXIT_USAGE;
-    }
-    return open_workspaces(app, words, arguments_get(arguments, "directory"), !arguments_has(arguments, "no-checkout"),
-                           arguments_has(arguments, "force"), error)
-               ? 0
-               : EXIT_REPORT;
-}
-
-/* ---- close, reset --------------------------------------------------------------------------------------------------------- */
-
-/* The words of the command line; or all that are open; or the one that the command was started in.  Copies. */
-static GPtrArray *wanted_names(App *app, const char *missing, GError **error)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    guint count;
-    const char *const *words = arguments_words(app->arguments, &count);
-    const char *here = session_workspace_element(app->session);
-    GPtrArray *all = session_workspaces(app->session);
-    for (guint i = 0; arguments_has(app->arguments, "all") && i < all->len; i++)
-        g_ptr_array_add(names, g_strdup(((Workspace *)all->pdata[i])->element));
-    for (guint i = 0; names->len == 0 && i < count; i++)
-        g_ptr_array_add(names, g_strdup(words[i]));
-    if (names->len == 0 && here && !arguments_has(app->arguments, "all"))
-        g_ptr_array_add(names, g_strdup(here));
-    if (names->len == 0) {
-        error_set(error, ERROR_APP, NULL, NULL, "%s", missing);
-        return NULL;
-    }
-    g_autoptr(GString) detail = g_string_new(NULL);
-    for (guint i = 0; i < names->len; i++)
-        if (!workspace_find(app->session, names->pdata[i]))
-            g_string_append_printf(detail, "%s%s", detail->len ? "\n" : "", (char *)names->pdata[i]);
-    if (detail->len == 0)
-        return g_steal_pointer(&names);
-    error_set(error, ERROR_APP, NULL, NULL, "Workspace does not exist");
-    error_set_detail(error ? *error : NULL, detail->str);
-    return NULL;
+    GPtrArray *aside = workspaces_set_aside(app->session);
+    g_autoptr(GPtrArray) targets = app_load(app, names, error);
+    workspaces_put_back(app->session, aside);
+    return targets ? redirect(app, targets) : NULL;
 }
 
 static gboolean close_workspace(App *app, const char *name, gboolean remove, GError **error)
@@ -199,6 +157,126 @@ static gboolean close_workspace(App *app, const char *name, gboolean remove, GEr
     return TRUE;
 }
 
+/* One that is open already gives way to force. */
+static gboolean close_open_one(App *app, const Element *element, gboolean checkout, gboolean force, GError **error)
+{
+    const Workspace *workspace = workspace_find(app->session, element->full_name);
+    if (!workspace)
+        return TRUE;
+    g_autofree char *directory = workspace_directory(app->session, workspace);
+    if (!force) {
+        error_set(error, ERROR_STREAM, NULL, NULL, "Element '%s' already has an open workspace defined at: %s",
+                  element->name, directory);
+        return FALSE;
+    }
+    if (checkout)
+        app_log(app, EVENT_WARNING, NULL, "Replacing existing workspace for element '%s' defined at: %s", element->name,
+                directory);
+    return close_workspace(app, element->full_name, checkout, error);
+}
+
+static gboolean open_workspaces(App *app, const char *const *names, const char *directory, gboolean checkout,
+                                gboolean force, GError **error)
+{
+    if (!app_load_project(app, error))
+        return FALSE;
+    g_autoptr(GPtrArray) elements = load_for_sources(app, names, error);
+    g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
+    if (!elements || (checkout && !fetch_session(app, NULL, elements, elements, TRUE, error)))
+        return FALSE;
+    for (guint i = 0; i < elements->len; i++) {
+        g_ptr_array_add(directories, directory ? g_canonicalize_filename(directory, NULL)
+                                               : default_directory(app, elements->pdata[i]));
+        if (!check_sources(elements->pdata[i], error) ||
+            !close_open_one(app, elements->pdata[i], checkout, force, error))
+            return FALSE;
+    }
+    if (directory && elements->len != 1) {
+        error_set(error, ERROR_STREAM, "directory-with-multiple-elements", NULL,
+                  "Exactly one element can be given if --directory is used");
+        return FALSE;
+    }
+    for (guint i = 0; i < elements->len; i++)
+        if (!check_directory(elements->pdata[i], directories->pdata[i], force || !checkout, error))
+            return FALSE;
+    return create_workspaces(app, elements, directories, checkout, error);
+}
+
+int cmd_workspace_open(App *app, GError **error)
+{
+    const Arguments *arguments = app->arguments;
+    guint count;
+    const char *const *words = arguments_words(arguments, &count);
+    if (count == 0) {
+        g_set_error(error, USAGE_ERROR, 0, "Missing argument 'ELEMENTS...'.");
+        return EXIT_USAGE;
+    }
+    return open_workspaces(app, words, arguments_get(arguments, "directory"), !arguments_has(arguments, "no-checkout"),
+                           arguments_has(arguments, "force"), error)
+               ? 0
+               : EXIT_REPORT;
+}
+
+/* ---- close, reset --------------------------------------------------------------------------------------------------------- */
+
+static gboolean is_element(App *app, const char *word)
+{
+    g_autofree char *path = g_build_filename(project_element_path(session_toplevel(app->session)), word, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* The full names that are meant: a word that is no open workspace may be a filter before the element that has one.  Words of which there is no element stay,
+ * as closing may not depend on what can be loaded; with `all_must_load` they are errors. */
+static GPtrArray *redirected_names(App *app, GPtrArray *words, gboolean all_must_load, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < words->len; i++) {
+        const char *const one[] = {words->pdata[i], NULL};
+        gboolean as_it_is =
+            workspace_find(app->session, one[0]) != NULL || (!all_must_load && !is_element(app, one[0]));
+        g_autoptr(GPtrArray) elements = as_it_is ? NULL : load_for_sources(app, one, error);
+        if (!as_it_is && !elements)
+            return NULL;
+        g_ptr_array_add(names, g_strdup(elements ? ((const Element *)elements->pdata[0])->full_name : one[0]));
+    }
+    return g_steal_pointer(&names);
+}
+
+/* The words of the command line; or all that are open; or the one that the command was started in.  Copies. */
+static GPtrArray *wanted_words(App *app, const char *missing, GError **error)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    guint count;
+    const char *const *given = arguments_words(app->arguments, &count);
+    const char *here = session_workspace_element(app->session);
+    GPtrArray *all = session_workspaces(app->session);
+    for (guint i = 0; arguments_has(app->arguments, "all") && i < all->len; i++)
+        g_ptr_array_add(words, g_strdup(((Workspace *)all->pdata[i])->element));
+    for (guint i = 0; words->len == 0 && i < count; i++)
+        g_ptr_array_add(words, g_strdup(given[i]));
+    if (words->len == 0 && here && !arguments_has(app->arguments, "all"))
+        g_ptr_array_add(words, g_strdup(here));
+    if (words->len > 0)
+        return g_steal_pointer(&words);
+    error_set(error, ERROR_APP, NULL, NULL, "%s", missing);
+    return NULL;
+}
+
+static GPtrArray *wanted_names(App *app, const char *missing, ErrorDomain domain, GError **error)
+{
+    g_autoptr(GPtrArray) words = wanted_words(app, missing, error);
+    g_autoptr(GPtrArray) names = words ? redirected_names(app, words, domain == ERROR_STREAM, error) : NULL;
+    g_autoptr(GString) detail = g_string_new(NULL);
+    for (guint i = 0; names && i < names->len; i++)
+        if (!workspace_find(app->session, names->pdata[i]))
+            g_string_append_printf(detail, "%s%s", detail->len ? "\n" : "", (char *)names->pdata[i]);
+    if (!names || detail->len == 0)
+        return g_steal_pointer(&names);
+    error_set(error, domain, NULL, NULL, "Workspace does not exist");
+    error_set_detail(error ? *error : NULL, detail->str);
+    return NULL;
+}
+
 int cmd_workspace_close(App *app, GError **error)
 {
     if (!app_load_project(app, error))
@@ -207,7 +285,7 @@ int cmd_workspace_close(App *app, GError **error)
         log_text(app->log, "No open workspaces to close\n");
         return 0;
     }
-    g_autoptr(GPtrArray) names = wanted_names(app, "No elements specified", error);
+    g_autoptr(GPtrArray) names = wanted_names(app, "No elements specified", ERROR_APP, error);
     for (guint i = 0; names && i < names->len; i++)
         if (!close_workspace(app, names->pdata[i], arguments_has(app->arguments, "remove-dir"), error))
             return EXIT_REPORT;
@@ -243,7 +321,7 @@ int cmd_workspace_reset(App *app, GError **error)
         return EXIT_REPORT;
     }
     g_autoptr(GPtrArray) names =
-        wanted_names(app, all ? "No open workspaces to reset" : "No elements specified to reset", error);
+        wanted_names(app, all ? "No open workspaces to reset" : "No elements specified to reset", ERROR_STREAM, error);
     for (guint i = 0; names && i < names->len; i++)
         if (!(soft ? reset_softly : reset_workspace)(app, names->pdata[i], error))
             return EXIT_REPORT;

@@ -81,3 +81,18 @@ GPtrArray *element_scope(Element *element, Scope scope)
 {
     return elements_scope(&element, 1, scope);
 }
+
+Element *element_behind_filters(Element *element)
+{
+    while (strcmp(element->kind_name, "filter") == 0) {
+        gsize i = 0;
+        while (i < element->n_dependencies && (element->dependencies[i].types & DEP_BUILD) == 0) {
+            i++;
+        }
+        if (i == element->n_dependencies) {
+            break;
+        }
+        element = element->dependencies[i].element;
+    }
+    return element;
+}

@@ -61,6 +61,9 @@ GPtrArray *element_scope(Element *element, Scope scope);
 /* Of several elements, each once. */
 GPtrArray *elements_scope(Element *const *elements, gsize count, Scope scope);
 
+/* A filter has no sources: who names it where sources are meant means what it filters. */
+Element *element_behind_filters(Element *element);
+
 /* An expanded variable's text; NULL if undefined. */
 const char *element_variable(const Element *element, const char *name);
 /* Expands %{…} in text with the element's variables; in the arena. */

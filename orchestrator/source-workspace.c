@@ -1,8 +1,8 @@
 /*
  * source-workspace.c - what stands in for the sources of an element that has an open workspace: its directory as it is.
  *
- * The key is the digest of the directory with the times of its files and folders in it, to the microsecond, as BuildStream imports workspaces.  What is staged has fixed
- * times, as everything has.
+ * The key is the digest of the directory with the times of its files and folders in it, to the microsecond, as BuildStream imports workspaces.  What is staged keeps the times of
+ * its files, unlike everything else, so that `make` sees what is newer than what an earlier build left (build-incremental.c).
  */
 #include "element.h"
 #include "remote_execution.pb-c.h"
@@ -262,7 +262,7 @@ static gboolean workspace_stage(Source *source, const SourceContext *context, Sl
                                 GError **error)
 {
     const WorkspaceSource *workspace = source->data;
-    const SluiceImportOptions options = {.by_link = FALSE};
+    const SluiceImportOptions options = {.by_link = FALSE, .times = TRUE};
     SluiceDigest root, now;
     if (!sluice_store_import(context->store, AT_FDCWD, workspace->path, &options, &root, error) ||
         !digest_workspace(workspace, &now, error)) {

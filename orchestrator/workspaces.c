@@ -96,6 +96,19 @@ Workspace *workspace_find(Session *session, const char *element)
     return NULL;
 }
 
+GPtrArray *workspaces_set_aside(Session *session)
+{
+    GPtrArray *aside = session->workspaces;
+    session->workspaces = g_ptr_array_new_with_free_func(workspace_free);
+    return aside;
+}
+
+void workspaces_put_back(Session *session, GPtrArray *aside)
+{
+    g_ptr_array_unref(session->workspaces);
+    session->workspaces = aside;
+}
+
 char *workspace_directory(Session *session, const Workspace *workspace)
 {
     return g_path_is_absolute(workspace->path) ? g_strdup(workspace->path)
@@ -216,6 +229,12 @@ gboolean workspace_write_marker(Session *session, const char *element, const cha
     gboolean ok = write_node(root, path, error);
     arena_free(arena);
     return ok;
+}
+
+gboolean workspace_has_marker(const char *directory)
+{
+    g_autofree char *path = g_build_filename(directory, MARKER, NULL);
+    return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
 void workspace_remove_marker(const char *directory)

@@ -16,6 +16,10 @@ typedef struct {
 /* All, in the order of the file; borrowed.  */
 GPtrArray *session_workspaces(Session *session);
 Workspace *workspace_find(Session *session, const char *element);
+/* While they are aside, none is open: elements are loaded with the sources that they list.  Owned by who keeps it. */
+GPtrArray *workspaces_set_aside(Session *session);
+/* Takes what was aside. */
+void workspaces_put_back(Session *session, GPtrArray *aside);
 /* Absolute; free with g_free. */
 char *workspace_directory(Session *session, const Workspace *workspace);
 /* FALSE for a directory outside of the project that has no marker with the element's name in it, which opening a workspace leaves: whoever wrote workspaces.yml may not own
@@ -28,4 +32,5 @@ void workspace_remove(Session *session, const char *element);
 gboolean workspaces_save(Session *session, GError **error);
 /* The marker in a workspace's directory, by which commands find the project and the element. */
 gboolean workspace_write_marker(Session *session, const char *element, const char *directory, GError **error);
+gboolean workspace_has_marker(const char *directory);
 void workspace_remove_marker(const char *directory);

@@ -32,6 +32,20 @@ static void write_part(const char *directory, const char *name, const char *text
     set_time(path);
 }
 
+/* Folders get the time of their last entry otherwise. */
+static void set_times_of_parents(const char *directory, const char *name)
+{
+    g_auto(GStrv) words = g_strsplit(name, " ", 2);
+    g_autofree char *folder = g_path_get_dirname(words[0]);
+    while (strcmp(folder, ".") != 0) {
+        g_autofree char *path = g_build_filename(directory, folder, NULL);
+        char *parent = g_path_get_dirname(folder);
+        set_time(path);
+        g_free(folder);
+        folder = parent;
+    }
+}
+
 char *fixture_unpack(const char *text)
 {
     g_autoptr(GError) error = NULL;
@@ -45,6 +59,10 @@ char *fixture_unpack(const char *text)
         g_autofree char *content =
             line_end != NULL ? g_strconcat(line_end + 1, part[1] != NULL ? "\n" : "", NULL) : g_strdup("");
         write_part(directory, name, content);
+    }
+    for (char **part = parts + 1; *part != NULL; part++) {
+        g_autofree char *name = g_strndup(*part, strcspn(*part, "\n"));
+        set_times_of_parents(directory, name);
     }
     return directory;
 }
