@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -175,4 +176,36 @@ int sluice_address_bind_tcp(const char *address, int *port, GError **error)
     if (port != NULL)
         *port = port_of(fd);
     return fd;
+}
+
+static gboolean is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address->sa_family != AF_INET6)
+        return address->sa_family == AF_UNIX;
+    const struct in6_addr *ip = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+gboolean sluice_address_is_local(const char *address)
+{
+    g_autofree char *host = NULL, *service = NULL;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    gboolean local = TRUE;
+    if (g_str_has_prefix(address, "unix:") || !split(address, &host, &service) ||
+        getaddrinfo(host, service, &hints, &found) != 0)
+        return TRUE;
+    for (struct addrinfo *info = found; info != NULL; info = info->ai_next)
+        local = local && is_loopback(info->ai_addr);
+    freeaddrinfo(found);
+    return local;
+}
+
+gboolean sluice_listener_is_local(int fd)
+{
+    struct sockaddr_storage bound;
+    socklen_t length = sizeof bound;
+    return getsockname(fd, (struct sockaddr *)&bound, &length) == 0 && is_loopback((struct sockaddr *)&bound);
 }

@@ -6,7 +6,7 @@
  * Functions may be called from any thread unless said otherwise.
  *
  * Implements: build.bazel.remote.execution.v2 Capabilities, ContentAddressableStorage, ActionCache, Execution (where an endpoint has an
- * executor); google.bytestream ByteStream.
+ * executor); google.bytestream ByteStream; grpc.health.v1 Health.
  */
 #pragma once
 
@@ -20,7 +20,11 @@ GQuark sluice_bridge_error_quark(void);
 typedef enum {
     SLUICE_BRIDGE_ERROR_ADDRESS, /* not an address, or cannot be listened on */
     SLUICE_BRIDGE_ERROR_START,
-    SLUICE_BRIDGE_ERROR_UNREACHABLE /* nobody answers at a remote's address */
+    SLUICE_BRIDGE_ERROR_UNREACHABLE, /* nobody answers at a remote's address */
+    SLUICE_BRIDGE_ERROR_CERTIFICATE, /* this and what follows: of the file of that kind */
+    SLUICE_BRIDGE_ERROR_KEY,
+    SLUICE_BRIDGE_ERROR_CLIENT_CA,
+    SLUICE_BRIDGE_ERROR_TOKENS
 } SluiceBridgeError;
 
 /* ---- Environment and keys (design 3.1-3.3) ------------------------------------------------------------------------------- */
@@ -162,13 +166,84 @@ void sluice_upstream_free(SluiceUpstream *upstream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceUpstream, sluice_upstream_free)
 
 /* ---- Endpoints -------------------------------------------------------------------------------------------------------------- */
+/* ---- Who may do what (a server for a team) ----------------------------------------------------------------------------------- */
+
+typedef enum {
+    SLUICE_ROLE_NONE, /* asks for the server's health only */
+    SLUICE_ROLE_READ,
+    SLUICE_ROLE_READ_WRITE /* uploads, updates and executes too */
+} SluiceRole;
+/* "none", "read", "read-write". */
+gboolean sluice_role_parse(const char *text, SluiceRole *out);
+const char *sluice_role_name(SluiceRole role);
+
+/* The role of clients whose certificate has `name` as common name, subject alternative name (DNS, mail, URI) or whole subject (as
+ * "CN=ci,O=Example"); "*": of every certificate that the server's CA signed. */
+typedef struct {
+    const char *name;
+    SluiceRole role;
+} SluiceCertificateRole;
+
+typedef struct {
+    SluiceRole anonymous;                      /* of clients with neither token nor certificate */
+    const char *token_file;                    /* lines of NAME ROLE TOKEN; or NULL */
+    const SluiceCertificateRole *certificates; /* copied; the first that fits counts */
+    gsize n_certificates;
+} SluiceAccessOptions;
+
+typedef struct SluiceAccess SluiceAccess;
+/* TOKENS: the file cannot be read, is readable by everybody, or is wrong; the message names file and line. */
+SluiceAccess *sluice_access_new(const SluiceAccessOptions *options, GError **error);
+/* Reads the token file again if it is another than before.  After a failure the old tokens count; it is told once. */
+gboolean sluice_access_reload(SluiceAccess *access, gboolean *changed, GError **error);
+void sluice_access_free(SluiceAccess *access);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceAccess, sluice_access_free)
+
+typedef struct {
+    const char *certificate, *key; /* PEM; the certificate may be followed by its chain */
+    const char *client_ca;         /* PEM; NULL: clients are not asked for certificates */
+    gboolean require_client;       /* clients without certificate are turned away at once */
+} SluiceTlsOptions;
+
+typedef struct SluiceTls SluiceTls;
+/* CERTIFICATE, KEY or CLIENT_CA: the file cannot be read, is wrong, has expired, does not fit the other, or is a key that everybody may
+ * read. */
+SluiceTls *sluice_tls_new(const SluiceTlsOptions *options, GError **error);
+/* As sluice_access_reload; for connections that come from now on. */
+gboolean sluice_tls_reload(SluiceTls *tls, gboolean *changed, GError **error);
+/* When the server's certificate ends, in seconds since 1970. */
+int64_t sluice_tls_get_expiry(SluiceTls *tls);
+void sluice_tls_free(SluiceTls *tls);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceTls, sluice_tls_free)
+
+/* One call that is over.  Strings are borrowed, come from peers, and may be NULL where nothing is known. */
+typedef struct {
+    const char *method; /* "/package.Service/Method", as the client called it */
+    const char *status; /* "OK", "NOT_FOUND", … */
+    const char *peer, *user;
+    SluiceRole role;
+    gboolean tls;
+    int64_t ended_us, duration_us; /* since 1970; of the call */
+    uint64_t bytes_received, bytes_sent;
+    const char *tool, *invocation, *action, *target; /* of the client's RequestMetadata */
+} SluiceCallRecord;
+
+/* Called on the serving thread or a worker: must not block. */
+typedef struct {
+    void (*call_ended)(const SluiceCallRecord *record, gpointer data);
+    gpointer data;
+} SluiceCallObserver;
 
 typedef struct {
     const SluiceDigest *environment; /* E; NULL: a plain cache, keyed by the client's digests (`sluice serve`) */
     SluiceCacheWrites cache_writes;
-    const char *label;              /* element name, for logs */
-    const SluiceExecutor *executor; /* copied; NULL: nothing is executed */
-    SluiceUpstream *upstream;       /* borrowed, until the endpoint is closed; NULL: there is only the store */
+    const char *label;                  /* element name, for logs */
+    const SluiceExecutor *executor;     /* copied; NULL: nothing is executed */
+    SluiceUpstream *upstream;           /* borrowed, until the endpoint is closed; NULL: there is only the store */
+    SluiceAccess *access;               /* borrowed; NULL: whoever reaches the socket may do everything */
+    SluiceTls *tls;                     /* borrowed; NULL: TCP is not encrypted.  UNIX sockets never are */
+    const SluiceCallObserver *observer; /* copied; or NULL */
+    gboolean metered;                   /* keeps what sluice_endpoint_put_metrics tells */
 } SluiceEndpointPolicy;
 
 /* Counted since the endpoint was opened. */
@@ -187,7 +262,19 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
 gboolean sluice_endpoint_listen(SluiceEndpoint *endpoint, const char *address, int *port, GError **error);
 /* Serves connections accepted from an already listening socket; takes the descriptor. */
 gboolean sluice_endpoint_add_listener(SluiceEndpoint *endpoint, int fd, GError **error);
+/* Whether only this machine can reach it: a UNIX socket, or nothing but loopback addresses (or no address at all). */
+gboolean sluice_address_is_local(const char *address);
+/* The same of a socket that listens. */
+gboolean sluice_listener_is_local(int fd);
+/* A socket that listens on HOST:PORT; -1 with ADDRESS.  `port` (may be NULL) gets the port. */
+int sluice_address_bind_tcp(const char *address, int *port, GError **error);
 void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *stats);
+/* Appends what a `metered` endpoint counted, in Prometheus' text format. */
+void sluice_endpoint_put_metrics(SluiceEndpoint *endpoint, GString *out);
+/* The health service says NOT_SERVING from now on. */
+void sluice_endpoint_set_unhealthy(SluiceEndpoint *endpoint);
+/* Stops listening, tells clients to go elsewhere, and gives calls so many seconds to end.  FALSE: some have not. Only close may follow. */
+gboolean sluice_endpoint_drain(SluiceEndpoint *endpoint, unsigned seconds);
 /* Stops listening, cancels calls, frees. */
 void sluice_endpoint_close(SluiceEndpoint *endpoint);
 

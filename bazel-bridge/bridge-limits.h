@@ -58,6 +58,16 @@ enum {
     /* A peer that is silent for KEEPALIVE_TIME is pinged, and closed after KEEPALIVE_TIMEOUT without an answer; seconds. */
     SLUICE_KEEPALIVE_TIME = 60,
     SLUICE_KEEPALIVE_TIMEOUT = 20,
+    /* A client that has not greeted for so long, or takes nothing, is disconnected; seconds. */
+    SLUICE_LIMIT_TLS_GREETING = 10,
+    SLUICE_LIMIT_TLS_STALL = 60,
+    /* Files that an operator wrote: a certificate with its chain, a key; tokens. */
+    SLUICE_LIMIT_PEM_FILE = SLUICE_MIB,
+    SLUICE_LIMIT_TOKEN_FILE = SLUICE_MIB,
+    /* What is kept of a name that a client gave itself. */
+    SLUICE_LIMIT_CLIENT_NAME = 256,
+    /* Streams that wait for a change of the server's health. */
+    SLUICE_LIMIT_HEALTH_WATCHERS = 256,
 
     /* Bytes in one ReadResponse: larger ones gain nothing. */
     SLUICE_CHUNK = SLUICE_MIB,

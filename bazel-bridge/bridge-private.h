@@ -35,6 +35,12 @@ typedef struct SluiceMethod SluiceMethod;
 typedef struct SluiceListeners SluiceListeners;
 typedef struct SluiceExecutions SluiceExecutions;
 typedef struct SluiceUploads SluiceUploads;
+typedef struct SluiceConnection SluiceConnection;
+typedef struct SluiceConnections SluiceConnections;
+typedef struct SluiceTunnels SluiceTunnels;
+typedef struct SluiceAttendance SluiceAttendance;
+typedef struct SluiceHealth SluiceHealth;
+typedef struct SluiceMetrics SluiceMetrics;
 typedef void (*SluiceCallFunc)(SluiceCall *call);
 
 /* ---- Bridge and endpoints (bridge.c, endpoint.c) -------------------------------------------------------------------------- */
@@ -51,7 +57,9 @@ struct SluiceBridge {
     GThread *threads[SLUICE_SERVING_THREADS];
     GThreadPool *workers;
     SluiceListeners *listeners;
-    GMutex lock; /* for what follows */
+    SluiceConnections *connections;
+    SluiceTunnels *tunnels; /* NULL: no endpoint had TLS yet */
+    GMutex lock;            /* for what follows */
     GCond changed;
     GQueue endpoints; /* SluiceEndpoint * */
     GQueue streams;   /* SluiceCall *: those in work */
@@ -71,7 +79,7 @@ typedef struct {
 
 typedef struct {
     _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors,
-        executed;
+        executed, connections, unauthenticated, forbidden;
 } SluiceCounters;
 
 struct SluiceEndpoint {
@@ -84,6 +92,12 @@ struct SluiceEndpoint {
     SluiceUpstream *upstream;     /* borrowed; NULL: there is only the store */
     SluiceExecutions *executions; /* NULL: it has no executor */
     SluiceUploads *uploads;
+    gboolean attended; /* its calls have an attendance: for access, observer or metrics */
+    SluiceAccess *access;
+    SluiceTls *tls;
+    SluiceCallObserver observer;
+    SluiceMetrics *metrics; /* NULL: not metered */
+    SluiceHealth *health;
     void **registered; /* one for each method */
     SluiceLoad *loads; /* one for each method, and one for unknown methods */
     SluiceTag stopped_tag;
@@ -96,10 +110,10 @@ struct SluiceEndpoint {
 #define SLUICE_COUNT(endpoint, counter, amount)                                                                        \
     atomic_fetch_add_explicit(&(endpoint)->counters.counter, (amount), memory_order_relaxed)
 
-/* Whether the endpoint accepts results from its client. */
-gboolean sluice_endpoint_accepts_results(const SluiceEndpoint *endpoint);
-/* Serves a connected socket; takes it. */
-void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd);
+/* Serves a socket that was accepted; takes it. */
+void sluice_endpoint_welcome(SluiceEndpoint *endpoint, int fd);
+/* Hands a connected socket to the RPC library; takes both.  `connection` (may be NULL) is who is at its end. */
+void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd, SluiceConnection *connection);
 /* A call object has gone. */
 void sluice_endpoint_release(SluiceEndpoint *endpoint);
 
@@ -112,9 +126,17 @@ void sluice_listeners_add(SluiceListeners *listeners, SluiceEndpoint *endpoint, 
 /* After it returns, nothing is accepted for the endpoint any more. */
 void sluice_listeners_remove(SluiceListeners *listeners, SluiceEndpoint *endpoint);
 
+/* TLS in front of endpoints (tunnel.c). */
+SluiceTunnels *sluice_tunnels_new(GError **error);
+/* What is left to be said to clients gets a moment. */
+void sluice_tunnels_free(SluiceTunnels *tunnels);
+/* After it returns, nothing is handed to the endpoint any more. */
+void sluice_tunnels_remove(SluiceTunnels *tunnels, SluiceEndpoint *endpoint);
+/* Clients that did not get through the greeting. */
+uint64_t sluice_tunnels_count_failures(SluiceTunnels *tunnels);
+
 /* -1 with ADDRESS.  `lock` holds the path while the socket lives. */
 int sluice_address_bind_unix(const char *path, int *lock, GError **error);
-int sluice_address_bind_tcp(const char *address, int *port, GError **error);
 /* Removes what bind_unix made. */
 void sluice_address_release_unix(const char *path, int lock);
 
@@ -126,15 +148,18 @@ typedef enum {
     SLUICE_METHOD_CLIENT_STREAM  /* the handler asks for messages with receive, then reply or fail */
 } SluiceMethodKind;
 
+typedef enum { SLUICE_NEEDS_READ_WRITE, SLUICE_NEEDS_READ, SLUICE_NEEDS_NOTHING } SluiceMethodNeeds;
+
 struct SluiceMethod {
     const char *name; /* "/package.Service/Method" */
     SluiceMethodKind kind;
     unsigned slots; /* calls that wait for a client at a time */
     unsigned limit; /* calls in work at a time: the others wait in the transport, where flow control keeps them small */
     SluiceCallFunc handle;
+    SluiceMethodNeeds needs; /* of the client's role */
 };
 
-enum { SLUICE_N_METHODS = 12 };
+enum { SLUICE_N_METHODS = 14 };
 extern const SluiceMethod sluice_methods[SLUICE_N_METHODS];
 /* Answers what no service knows. */
 extern const SluiceMethod sluice_unknown_method;
@@ -151,6 +176,8 @@ void sluice_handle_write(SluiceCall *call);
 void sluice_handle_query_write(SluiceCall *call);
 void sluice_handle_execute(SluiceCall *call);
 void sluice_handle_wait_execution(SluiceCall *call);
+void sluice_handle_health_check(SluiceCall *call);
+void sluice_handle_health_watch(SluiceCall *call);
 
 /* ---- Broken-off uploads (uploads.c) ---------------------------------------------------------------------------------------- */
 
@@ -199,7 +226,8 @@ struct SluiceCall {
     /* Of a call that is told when its client goes. */
     SluiceTag close_tag;
     SluiceCallFunc closed;
-    _Atomic int hands; /* of the two operations that end it */
+    _Atomic int hands;            /* of the two operations that end it */
+    SluiceAttendance *attendance; /* NULL: the endpoint is not attended */
 };
 
 /* Waits for as many calls of the method as it has slots and room for. */
@@ -208,6 +236,9 @@ void sluice_call_set_state(SluiceCall *call, gpointer state, GDestroyNotify free
 SluiceStore *sluice_call_get_store(SluiceCall *call);
 /* A header's value, NULL if there is none. */
 const grpc_slice *sluice_call_find_header(SluiceCall *call, const char *name);
+
+/* Whether results of this client are accepted. */
+gboolean sluice_call_accepts_results(const SluiceCall *call);
 
 typedef struct SluiceReply SluiceReply;
 /* The last message and OK; takes the reply. */
@@ -304,6 +335,29 @@ GBytes *sluice_proxy_lookup(SluiceEndpoint *endpoint, const SluiceDigest *action
 gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action, GBytes *result, GError **error);
 /* The constant Command of every witness. */
 GBytes *sluice_witness_command(void);
+
+/* ---- Attended endpoints (attend.c, metrics.c, service-health.c) ------------------------------------------------------------------- */
+
+/* Finds out who calls.  FALSE: the call was refused, and has been answered. */
+gboolean sluice_call_admit(SluiceCall *call);
+/* The call is over. */
+void sluice_call_leave(SluiceCall *call);
+void sluice_attendance_free(SluiceAttendance *attendance);
+void sluice_attendance_count(SluiceAttendance *attendance, uint64_t received, uint64_t sent);
+void sluice_attendance_set_code(SluiceAttendance *attendance, grpc_status_code code);
+
+SluiceMetrics *sluice_metrics_new(void);
+void sluice_metrics_free(SluiceMetrics *metrics);
+void sluice_metrics_begin(SluiceMetrics *metrics, const SluiceMethod *method);
+void sluice_metrics_end(SluiceMetrics *metrics, const SluiceMethod *method, grpc_status_code code, int64_t duration_us,
+                        uint64_t received, uint64_t sent);
+void sluice_metrics_put(SluiceMetrics *metrics, GString *out);
+const char *sluice_status_name(grpc_status_code code);
+
+SluiceHealth *sluice_health_new(void);
+void sluice_health_free(SluiceHealth *health);
+/* Tells those who watch, and ends their streams. */
+void sluice_health_set_unhealthy(SluiceHealth *health);
 
 /* ---- Execution (execution.c, operation.c) -------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* The bridge: the completion queue with its serving thread, the workers, and the RPC library's start and end. */
-#include "bridge-private.h"
+#include "access.h"
 
 #include <grpc/support/log.h>
 #include <malloc.h>
@@ -95,6 +95,7 @@ SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
     bridge->queue = grpc_completion_queue_create_for_next(NULL);
     bridge->quota = grpc_resource_quota_create("sluice");
     grpc_resource_quota_resize(bridge->quota, SLUICE_LIMIT_TRANSPORT);
+    bridge->connections = sluice_connections_new();
     bridge->listeners = sluice_listeners_new(error);
     if (bridge->listeners != NULL && start_threads(bridge, error))
         return bridge;
@@ -117,6 +118,8 @@ void sluice_bridge_free(SluiceBridge *bridge)
     if (bridge->workers != NULL)
         g_thread_pool_free(bridge->workers, FALSE, TRUE);
     g_clear_pointer(&bridge->listeners, sluice_listeners_free);
+    g_clear_pointer(&bridge->tunnels, sluice_tunnels_free);
+    sluice_connections_free(bridge->connections);
     grpc_resource_quota_unref(bridge->quota);
     grpc_shutdown_blocking();
     g_mutex_clear(&bridge->lock);

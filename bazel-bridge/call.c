@@ -123,6 +123,7 @@ static void call_free(SluiceCall *call)
     grpc_metadata_array_destroy(&call->metadata);
     grpc_call_details_destroy(&call->details);
     g_clear_pointer(&call->call, grpc_call_unref);
+    g_clear_pointer(&call->attendance, sluice_attendance_free);
     g_free(call);
     sluice_endpoint_release(endpoint);
 }
@@ -142,6 +143,8 @@ static void take_message(SluiceCall *call)
         call->message = (SluiceSpan){GRPC_SLICE_START_PTR(call->flat), GRPC_SLICE_LENGTH(call->flat)};
     }
     grpc_byte_buffer_reader_destroy(&reader);
+    if (call->attendance != NULL)
+        sluice_attendance_count(call->attendance, call->message.length, 0);
     if (call->message.length > SLUICE_TRIM_ABOVE)
         atomic_store_explicit(&call->endpoint->bridge->heap_grew, 1, memory_order_relaxed);
 }
@@ -160,6 +163,8 @@ static void call_arrived(SluiceTag *tag, gboolean ok)
     SLUICE_COUNT(call->endpoint, calls, 1);
     sluice_call_await(call->endpoint, index_of(call->method));
     watch(call);
+    if (call->endpoint->attended && !sluice_call_admit(call))
+        return;
     if (call->received != NULL) {
         take_message(call);
     } else if (call->method != &sluice_unknown_method && call->method->kind != SLUICE_METHOD_CLIENT_STREAM) {
@@ -205,6 +210,8 @@ static void drop(SluiceCall *call)
 static void call_ended(SluiceTag *tag, gboolean ok)
 {
     SluiceCall *call = (SluiceCall *)tag;
+    if (call->attendance != NULL)
+        sluice_call_leave(call);
     atomic_store(&call->in_flight, 0);
     atomic_fetch_sub(&load_of(call)->working, 1);
     sluice_call_await(call->endpoint, index_of(call->method));
@@ -237,19 +244,28 @@ void sluice_call_set_patient(SluiceCall *call)
     atomic_store_explicit(&call->progress, G_MAXINT64, memory_order_relaxed);
 }
 
+static void prepare_message(SluiceCall *call, SluiceReply *reply)
+{
+    call->sending = sluice_reply_finish(reply);
+    if (call->attendance != NULL)
+        sluice_attendance_count(call->attendance, 0, grpc_byte_buffer_length(call->sending));
+}
+
 static void end(SluiceCall *call, SluiceReply *reply, grpc_status_code code, const char *message)
 {
     grpc_op ops[4];
     memset(ops, 0, sizeof ops);
     gsize count = add_headers(call, ops);
     if (reply != NULL) {
-        call->sending = sluice_reply_finish(reply);
+        prepare_message(call, reply);
         ops[count].op = GRPC_OP_SEND_MESSAGE;
         ops[count++].data.send_message.send_message = call->sending;
     }
     grpc_slice details = message != NULL ? grpc_slice_from_copied_string(message) : grpc_empty_slice();
     ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     ops[count].data.send_status_from_server.status = code;
+    if (call->attendance != NULL)
+        sluice_attendance_set_code(call->attendance, code);
     ops[count++].data.send_status_from_server.status_details = message != NULL ? &details : NULL;
     if (call->closed == NULL) {
         ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
@@ -314,7 +330,7 @@ void sluice_call_send(SluiceCall *call, SluiceReply *reply, SluiceCallFunc next)
     memset(ops, 0, sizeof ops);
     gsize count = add_headers(call, ops);
     call->next = next;
-    call->sending = sluice_reply_finish(reply);
+    prepare_message(call, reply);
     ops[count].op = GRPC_OP_SEND_MESSAGE;
     ops[count++].data.send_message.send_message = call->sending;
     start(call, ops, count, message_sent);

@@ -1,5 +1,5 @@
 /* An endpoint: one grpc_server on the bridge's queue, with one identity and one account. */
-#include "bridge-private.h"
+#include "access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,8 +61,21 @@ static void register_methods(SluiceEndpoint *endpoint)
                                                               0);
 }
 
+/* Few endpoints have TLS: its thread is started for the first. */
+static gboolean start_tunnels(SluiceBridge *bridge, GError **error)
+{
+    g_mutex_lock(&bridge->lock);
+    if (bridge->tunnels == NULL)
+        bridge->tunnels = sluice_tunnels_new(error);
+    gboolean started = bridge->tunnels != NULL;
+    g_mutex_unlock(&bridge->lock);
+    return started;
+}
+
 SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPolicy *policy, GError **error)
 {
+    if (policy->tls != NULL && !start_tunnels(bridge, error))
+        return NULL;
     SluiceEndpoint *endpoint = g_new0(SluiceEndpoint, 1);
     endpoint->bridge = bridge;
     endpoint->keyed = policy->environment != NULL;
@@ -72,6 +85,14 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
     endpoint->label = g_strdup(policy->label);
     endpoint->uploads = sluice_uploads_new();
     endpoint->upstream = policy->upstream;
+    endpoint->access = policy->access;
+    endpoint->tls = policy->tls;
+    if (policy->observer != NULL)
+        endpoint->observer = *policy->observer;
+    if (policy->metered)
+        endpoint->metrics = sluice_metrics_new();
+    endpoint->attended = policy->access != NULL || policy->observer != NULL || policy->metered;
+    endpoint->health = sluice_health_new();
     if (policy->executor != NULL)
         endpoint->executions = sluice_executions_new(endpoint, policy->executor);
     endpoint->stopped_tag.done = endpoint_stopped;
@@ -87,11 +108,6 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
     return endpoint;
 }
 
-gboolean sluice_endpoint_accepts_results(const SluiceEndpoint *endpoint)
-{
-    return !endpoint->keyed || endpoint->cache_writes == SLUICE_CACHE_WRITES_TRUSTED;
-}
-
 void sluice_endpoint_release(SluiceEndpoint *endpoint)
 {
     SluiceBridge *bridge = endpoint->bridge;
@@ -103,14 +119,33 @@ void sluice_endpoint_release(SluiceEndpoint *endpoint)
     g_mutex_unlock(&bridge->lock);
 }
 
-void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd)
+void sluice_endpoint_adopt(SluiceEndpoint *endpoint, int fd, SluiceConnection *connection)
 {
-    int one = 1;
-    /* fails for UNIX sockets, which do not delay */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connection != NULL)
+        sluice_connections_add(endpoint->bridge->connections, fd, connection);
     grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
     grpc_server_add_channel_from_fd(endpoint->server, fd, credentials);
     grpc_server_credentials_release(credentials);
+}
+
+static gboolean is_local(int fd)
+{
+    int family = AF_UNSPEC;
+    socklen_t length = sizeof family;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 && family == AF_UNIX;
+}
+
+void sluice_endpoint_welcome(SluiceEndpoint *endpoint, int fd)
+{
+    int one = 1;
+    SLUICE_COUNT(endpoint, connections, 1);
+    if (endpoint->tls != NULL && !is_local(fd)) {
+        sluice_tunnels_add(endpoint->bridge->tunnels, endpoint, fd);
+        return;
+    }
+    /* fails for UNIX sockets, which do not delay */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    sluice_endpoint_adopt(endpoint, fd, endpoint->attended ? sluice_connection_new(fd) : NULL);
 }
 
 gboolean sluice_endpoint_add_listener(SluiceEndpoint *endpoint, int fd, GError **error)
@@ -161,13 +196,83 @@ void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *st
     };
 }
 
+static void put_counter(GString *out, const char *name, const char *help, uint64_t value)
+{
+    g_string_append_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %" G_GUINT64_FORMAT "\n", name, help, name, name,
+                           value);
+}
+
+static void put_pair(GString *out, const char *name, const char *help, const char *label, const char *const values[2],
+                     uint64_t first, uint64_t second)
+{
+    g_string_append_printf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
+    g_string_append_printf(out, "%s{%s=\"%s\"} %" G_GUINT64_FORMAT "\n", name, label, values[0], first);
+    g_string_append_printf(out, "%s{%s=\"%s\"} %" G_GUINT64_FORMAT "\n", name, label, values[1], second);
+}
+
+void sluice_endpoint_put_metrics(SluiceEndpoint *endpoint, GString *out)
+{
+    static const char *const results[] = {"hit", "miss"}, *const updates[] = {"stored", "refused"};
+    static const char *const directions[] = {"read", "written"}, *const reasons[] = {"unauthenticated", "forbidden"};
+    SluiceCounters *counters = &endpoint->counters;
+    SluiceTunnels *tunnels = endpoint->bridge->tunnels;
+    if (endpoint->metrics != NULL)
+        sluice_metrics_put(endpoint->metrics, out);
+    put_pair(out, "sluice_action_cache_lookups_total", "Lookups of action results.", "result", results, counters->hits,
+             counters->misses);
+    put_pair(out, "sluice_action_cache_updates_total", "Action results that were sent.", "result", updates,
+             counters->updates, counters->updates_refused);
+    put_pair(out, "sluice_blob_bytes_total", "Contents of blobs that were moved.", "direction", directions,
+             counters->bytes_read, counters->bytes_written);
+    put_pair(out, "sluice_refused_calls_total", "Calls refused for who made them.", "reason", reasons,
+             counters->unauthenticated, counters->forbidden);
+    put_counter(out, "sluice_executed_actions_total", "Actions that were run to their end.", counters->executed);
+    put_counter(out, "sluice_connections_accepted_total", "Connections accepted.", counters->connections);
+    put_counter(out, "sluice_tls_handshake_failures_total", "Clients that did not get through the TLS handshake.",
+                tunnels != NULL ? sluice_tunnels_count_failures(tunnels) : 0);
+    g_string_append_printf(out,
+                           "# HELP sluice_connections Open connections.\n# TYPE sluice_connections gauge\n"
+                           "sluice_connections %u\n",
+                           sluice_connections_count(endpoint->bridge->connections));
+}
+
+void sluice_endpoint_set_unhealthy(SluiceEndpoint *endpoint)
+{
+    sluice_health_set_unhealthy(endpoint->health);
+}
+
+/* The RPC library tells clients to open no more calls on their connections; those in work go on. */
+static void shut_down(SluiceEndpoint *endpoint)
+{
+    SluiceBridge *bridge = endpoint->bridge;
+    sluice_health_set_unhealthy(endpoint->health);
+    sluice_listeners_remove(bridge->listeners, endpoint);
+    if (endpoint->tls != NULL)
+        sluice_tunnels_remove(bridge->tunnels, endpoint);
+    if (atomic_exchange(&endpoint->closing, 1))
+        return;
+    SLUICE_HAND_OVER(&endpoint->stopped_tag);
+    grpc_server_shutdown_and_notify(endpoint->server, bridge->queue, &endpoint->stopped_tag);
+}
+
+gboolean sluice_endpoint_drain(SluiceEndpoint *endpoint, unsigned seconds)
+{
+    SluiceBridge *bridge = endpoint->bridge;
+    int64_t deadline = g_get_monotonic_time() + (int64_t)seconds * G_USEC_PER_SEC;
+    shut_down(endpoint);
+    g_mutex_lock(&bridge->lock);
+    gboolean in_time = TRUE;
+    while (in_time && (!endpoint->stopped || atomic_load(&endpoint->calls) > 0))
+        in_time = g_cond_wait_until(&bridge->changed, &bridge->lock, deadline);
+    gboolean ended = endpoint->stopped && atomic_load(&endpoint->calls) == 0;
+    g_mutex_unlock(&bridge->lock);
+    return ended;
+}
+
 void sluice_endpoint_close(SluiceEndpoint *endpoint)
 {
     SluiceBridge *bridge = endpoint->bridge;
-    sluice_listeners_remove(bridge->listeners, endpoint);
-    atomic_store(&endpoint->closing, 1);
-    SLUICE_HAND_OVER(&endpoint->stopped_tag);
-    grpc_server_shutdown_and_notify(endpoint->server, bridge->queue, &endpoint->stopped_tag);
+    shut_down(endpoint);
     grpc_server_cancel_all_calls(endpoint->server);
     g_mutex_lock(&bridge->lock);
     while (!endpoint->stopped || atomic_load(&endpoint->calls) > 0)
@@ -177,6 +282,8 @@ void sluice_endpoint_close(SluiceEndpoint *endpoint)
     grpc_server_destroy(endpoint->server);
     g_clear_pointer(&endpoint->executions, sluice_executions_free);
     sluice_uploads_free(endpoint->uploads);
+    g_clear_pointer(&endpoint->metrics, sluice_metrics_free);
+    sluice_health_free(endpoint->health);
     g_free(endpoint->registered);
     g_free(endpoint->loads);
     g_free(endpoint->label);

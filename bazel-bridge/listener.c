@@ -45,7 +45,7 @@ static gboolean accept_one(SluiceListeners *listeners, uint64_t id)
     if (listener != NULL) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
-            sluice_endpoint_adopt(listener->endpoint, fd);
+            sluice_endpoint_welcome(listener->endpoint, fd);
         else
             ok = errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     }

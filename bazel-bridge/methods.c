@@ -5,18 +5,27 @@
 
 /* What a call may hold times its limit is what clients can make an endpoint hold, by not taking their answers. */
 const SluiceMethod sluice_methods[SLUICE_N_METHODS] = {
-    {REAPI "Capabilities/GetCapabilities", SLUICE_METHOD_UNARY, 4, 64, sluice_handle_get_capabilities},
-    {REAPI "ActionCache/GetActionResult", SLUICE_METHOD_UNARY, 64, 256, sluice_handle_get_result},
+    {REAPI "Capabilities/GetCapabilities", SLUICE_METHOD_UNARY, 4, 64, sluice_handle_get_capabilities,
+     SLUICE_NEEDS_READ},
+    {REAPI "ActionCache/GetActionResult", SLUICE_METHOD_UNARY, 64, 256, sluice_handle_get_result, SLUICE_NEEDS_READ},
     {REAPI "ActionCache/UpdateActionResult", SLUICE_METHOD_UNARY, 16, 32, sluice_handle_update_result},
-    {REAPI "ContentAddressableStorage/FindMissingBlobs", SLUICE_METHOD_UNARY, 64, 128, sluice_handle_find_missing},
+    {REAPI "ContentAddressableStorage/FindMissingBlobs", SLUICE_METHOD_UNARY, 64, 128, sluice_handle_find_missing,
+     SLUICE_NEEDS_READ},
     {REAPI "ContentAddressableStorage/BatchUpdateBlobs", SLUICE_METHOD_UNARY, 16, 32, sluice_handle_batch_update},
-    {REAPI "ContentAddressableStorage/BatchReadBlobs", SLUICE_METHOD_UNARY, 32, 64, sluice_handle_batch_read},
-    {REAPI "ContentAddressableStorage/GetTree", SLUICE_METHOD_SERVER_STREAM, 8, 32, sluice_handle_get_tree},
-    {"/google.bytestream.ByteStream/Read", SLUICE_METHOD_SERVER_STREAM, 32, 1024, sluice_handle_read},
+    {REAPI "ContentAddressableStorage/BatchReadBlobs", SLUICE_METHOD_UNARY, 32, 64, sluice_handle_batch_read,
+     SLUICE_NEEDS_READ},
+    {REAPI "ContentAddressableStorage/GetTree", SLUICE_METHOD_SERVER_STREAM, 8, 32, sluice_handle_get_tree,
+     SLUICE_NEEDS_READ},
+    {"/google.bytestream.ByteStream/Read", SLUICE_METHOD_SERVER_STREAM, 32, 1024, sluice_handle_read,
+     SLUICE_NEEDS_READ},
     {"/google.bytestream.ByteStream/Write", SLUICE_METHOD_CLIENT_STREAM, 32, 512, sluice_handle_write},
-    {"/google.bytestream.ByteStream/QueryWriteStatus", SLUICE_METHOD_UNARY, 8, 64, sluice_handle_query_write},
+    {"/google.bytestream.ByteStream/QueryWriteStatus", SLUICE_METHOD_UNARY, 8, 64, sluice_handle_query_write,
+     SLUICE_NEEDS_READ},
     {REAPI "Execution/Execute", SLUICE_METHOD_SERVER_STREAM, 32, SLUICE_LIMIT_EXECUTIONS, sluice_handle_execute},
     {REAPI "Execution/WaitExecution", SLUICE_METHOD_SERVER_STREAM, 8, 64, sluice_handle_wait_execution},
+    {"/grpc.health.v1.Health/Check", SLUICE_METHOD_UNARY, 4, 64, sluice_handle_health_check, SLUICE_NEEDS_NOTHING},
+    {"/grpc.health.v1.Health/Watch", SLUICE_METHOD_SERVER_STREAM, 4, SLUICE_LIMIT_HEALTH_WATCHERS,
+     sluice_handle_health_watch, SLUICE_NEEDS_NOTHING},
 };
 
 static void handle_unknown(SluiceCall *call)
@@ -24,7 +33,7 @@ static void handle_unknown(SluiceCall *call)
     sluice_call_fail(call, GRPC_STATUS_UNIMPLEMENTED, "this server has no such method");
 }
 
-const SluiceMethod sluice_unknown_method = {"", SLUICE_METHOD_UNARY, 8, 64, handle_unknown};
+const SluiceMethod sluice_unknown_method = {"", SLUICE_METHOD_UNARY, 8, 64, handle_unknown, SLUICE_NEEDS_NOTHING};
 
 static gboolean is_reserved(const char *segment, gsize length)
 {

@@ -218,7 +218,7 @@ void sluice_handle_update_result(SluiceCall *call)
     Update *update = g_new0(Update, 1);
     GError *error = NULL;
     sluice_call_set_state(call, update, g_free);
-    if (!sluice_endpoint_accepts_results(call->endpoint)) {
+    if (!sluice_call_accepts_results(call)) {
         SLUICE_COUNT(call->endpoint, updates_refused, 1);
         sluice_call_fail(call, GRPC_STATUS_PERMISSION_DENIED, "results are not accepted from this client");
     } else if (!sluice_fields_decode(call->message.data, call->message.length, update_fields,

@@ -78,7 +78,7 @@ void sluice_handle_get_capabilities(SluiceCall *call)
         return;
     }
     SluiceReply *reply = sluice_reply_new();
-    put_cache(reply->bytes, sluice_endpoint_accepts_results(call->endpoint));
+    put_cache(reply->bytes, sluice_call_accepts_results(call));
     if (call->endpoint->executions != NULL)
         put_execution(reply->bytes);
     put_version(reply->bytes, SERVER_LOW_VERSION, API_LOW_MINOR);

@@ -542,6 +542,17 @@ static int usage(void)
     return 2;
 }
 
+/* Over TLS if REAPI_CA names a file, with the certificate of REAPI_CERT and REAPI_KEY and the token of REAPI_TOKEN, where they are set. */
+static void open_client(RpcClient *client, const char *address)
+{
+    RpcIdentity identity = {g_getenv("REAPI_CA"), g_getenv("REAPI_CERT"), g_getenv("REAPI_KEY")};
+    if (identity.ca != NULL)
+        rpc_client_open_secure(client, address, &identity);
+    else
+        rpc_client_open(client, address);
+    client->token = g_getenv("REAPI_TOKEN");
+}
+
 int main(int argc, char **argv)
 {
     const Verb *verb = NULL;
@@ -552,7 +563,7 @@ int main(int argc, char **argv)
         return usage();
     RpcClient client;
     grpc_init();
-    rpc_client_open(&client, argv[1]);
+    open_client(&client, argv[1]);
     int status = verb->run(&client, argc - 3, argv + 3);
     rpc_client_close(&client);
     grpc_shutdown();

@@ -8,7 +8,7 @@
 
 enum { MAX_MESSAGE = 64 * 1024 * 1024, DEADLINE_SECONDS = 60 };
 
-grpc_channel *rpc_channel_new(const char *address)
+static grpc_channel *channel_new(const char *address, grpc_channel_credentials *credentials)
 {
     grpc_arg args[] = {
         {.type = GRPC_ARG_INTEGER, .key = (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, .value.integer = MAX_MESSAGE},
@@ -16,17 +16,37 @@ grpc_channel *rpc_channel_new(const char *address)
         {.type = GRPC_ARG_INTEGER, .key = (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, .value.integer = 1},
     };
     grpc_channel_args all = {.num_args = G_N_ELEMENTS(args), .args = args};
-    grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
     grpc_channel *channel = grpc_channel_create(address, credentials, &all);
     grpc_channel_credentials_release(credentials);
     return channel;
 }
 
+grpc_channel *rpc_channel_new(const char *address)
+{
+    return channel_new(address, grpc_insecure_credentials_create());
+}
+
 void rpc_client_open(RpcClient *client, const char *address)
 {
-    client->address = address;
-    client->channel = rpc_channel_new(address);
-    client->queue = grpc_completion_queue_create_for_pluck(NULL);
+    *client = (RpcClient){rpc_channel_new(address), grpc_completion_queue_create_for_pluck(NULL), address, NULL};
+}
+
+static char *read_pem(const char *path)
+{
+    char *text = NULL;
+    if (path != NULL && !g_file_get_contents(path, &text, NULL, NULL))
+        g_error("cannot read %s", path);
+    return text;
+}
+
+void rpc_client_open_secure(RpcClient *client, const char *address, const RpcIdentity *identity)
+{
+    g_autofree char *ca = read_pem(identity->ca), *certificate = read_pem(identity->certificate);
+    g_autofree char *key = read_pem(identity->key);
+    grpc_ssl_pem_key_cert_pair pair = {key, certificate};
+    grpc_channel_credentials *credentials = grpc_ssl_credentials_create(ca, key != NULL ? &pair : NULL, NULL, NULL);
+    *client =
+        (RpcClient){channel_new(address, credentials), grpc_completion_queue_create_for_pluck(NULL), address, NULL};
 }
 
 void rpc_client_close(RpcClient *client)
@@ -119,7 +139,12 @@ void rpc_call(RpcClient *client, const char *method, GPtrArray *messages, gboole
         gpr_time_add(gpr_now(GPR_CLOCK_REALTIME), gpr_time_from_seconds(DEADLINE_SECONDS, GPR_TIMESPAN)), NULL);
     *out = (RpcResult){.replies = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
     memset(ops, 0, sizeof ops);
+    g_autofree char *bearer = g_strconcat("Bearer ", client->token, NULL);
+    grpc_metadata token = {.key = grpc_slice_from_static_string("authorization"),
+                           .value = grpc_slice_from_static_string(bearer)};
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[0].data.send_initial_metadata.count = client->token != NULL;
+    ops[0].data.send_initial_metadata.metadata = &token;
     run(client, call, ops, 1, ops);
     send_all(client, call, messages, half_close, pause_ms);
     memset(ops, 0, sizeof ops);

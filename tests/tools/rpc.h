@@ -8,7 +8,13 @@ typedef struct {
     grpc_channel *channel;
     grpc_completion_queue *queue;
     const char *address;
+    const char *token; /* borrowed; NULL: none is sent */
 } RpcClient;
+
+/* What TLS is done with: paths of PEM files; `certificate` and `key` may be NULL. */
+typedef struct {
+    const char *ca, *certificate, *key;
+} RpcIdentity;
 
 typedef struct {
     grpc_status_code code;
@@ -18,6 +24,8 @@ typedef struct {
 
 /* "unix:PATH" or "HOST:PORT". */
 void rpc_client_open(RpcClient *client, const char *address);
+/* The same over TLS. */
+void rpc_client_open_secure(RpcClient *client, const char *address, const RpcIdentity *identity);
 void rpc_client_close(RpcClient *client);
 grpc_channel *rpc_channel_new(const char *address);
 /* Sends the messages (GBytes), receives until the end.  Without `half_close` the stream is cut off after the last message.
