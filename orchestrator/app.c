@@ -75,7 +75,7 @@ void app_set_missing_argument(App *app, const char *name, GError **error)
 
 static gboolean open_with_quota(App *app, GError **error)
 {
-    app->store = sluice_store_open(app->cache_path, NULL, error);
+    app->store = sluice_store_open(app->cache_path, &app->store_options, error);
     if (!app->store || !app->config->has_quota)
         return app->store != NULL;
     guint64 quota = app->config->quota_percent ? size_of_disk_share(app->cache_path, app->config->quota_percent)

@@ -32,7 +32,8 @@ struct App {
     SluiceStagingMode staging_mode;
     StatusLine *status;
     Log *log;
-    EventSink sink;     /* into the log */
+    EventSink sink; /* into the log */
+    SluiceStoreOptions store_options;
     SluiceStore *store; /* after app_open_store */
     Session *session;   /* after app_load_project */
     ErrorRecord *task;  /* the error of the last job that failed */

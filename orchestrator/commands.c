@@ -146,6 +146,23 @@ static const OptionSpec serve_options[] = {
     {"execute", 0, OPTION_FLAG, FALSE, NULL, "Execute actions, each in a sandbox of its own"},
     {"environment", 0, OPTION_STRING, FALSE, "ELEMENT",
      "With --execute: what is there beside an action's inputs; or a tree's digest"},
+    {"config", 0, OPTION_STRING, FALSE, "FILE", "Read these options from a file (this is not the user configuration)",
+     "serve-config"},
+    {"tls-cert", 0, OPTION_STRING, FALSE, "FILE", "Serve TLS with this certificate (PEM, its chain behind it)"},
+    {"tls-key", 0, OPTION_STRING, FALSE, "FILE", "The certificate's key (PEM)"},
+    {"client-ca", 0, OPTION_STRING, FALSE, "FILE", "Let clients in that have a certificate of these authorities (PEM)"},
+    {"client", 0, OPTION_PAIR, TRUE, "NAME ROLE",
+     "Role of clients whose certificate has this name; '*': all (default: '*' read-write)"},
+    {"token-file", 0, OPTION_STRING, FALSE, "FILE", "Let clients in that send a token of this file"},
+    {"anonymous", 0, OPTION_STRING, FALSE, "none|read|read-write",
+     "Role of all others (default: none with --client-ca or --token-file, else read-write)"},
+    {"allow-plaintext", 0, OPTION_FLAG, FALSE, NULL, "Let tokens come over unencrypted connections"},
+    {"max-size", 0, OPTION_STRING, FALSE, "SIZE", "Evict while serving: bytes, K, M, G, T or % of the disk"},
+    {"high-watermark", 0, OPTION_INT, FALSE, "PERCENT", "Of --max-size, where eviction starts (default: 95)"},
+    {"low-watermark", 0, OPTION_INT, FALSE, "PERCENT", "Of --max-size, where eviction stops (default: 80)"},
+    {"metrics", 0, OPTION_STRING, FALSE, "HOST:PORT", "Serve /metrics (Prometheus) and /healthz over HTTP"},
+    {"access-log", 0, OPTION_STRING, FALSE, "FILE", "Write a line of JSON for each call; - is standard output"},
+    {"drain", 0, OPTION_INT, FALSE, "SECONDS", "What calls in work get at the end (default: 30)"},
     END_OPTIONS,
 };
 
@@ -215,9 +232,24 @@ const Command commands[] = {
     {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
     {"init", "[TARGET_DIRECTORY]", WORDS_FILES, 1, FALSE, "Make a new project", NULL, init_options, cmd_init},
     {"serve", "", WORDS_NONE, 0, FALSE, "Offer the cache to Remote Execution API clients",
-     "Serves Capabilities, CAS, ByteStream and ActionCache until SIGINT or SIGTERM.  Prints \"Listening on ADDRESS\" "
-     "for each\n"
-     "address when it is ready.",
+     "Serves Capabilities, CAS, ByteStream, ActionCache and Health until SIGINT or SIGTERM.  Prints \"Listening on "
+     "ADDRESS\" for\n"
+     "each address when it is ready.  The socket that systemd hands over is an address too.\n"
+     "\n"
+     "A role is none, read, or read-write.  Clients that can come from other machines need --token-file, --client-ca, "
+     "or --anonymous,\n"
+     "which says what those without either may do.  The token file has a line NAME ROLE TOKEN for each token; instead "
+     "of itself, TOKEN\n"
+     "can be sha256: and its SHA-256 in hexadecimal digits.  Clients send \"authorization: Bearer TOKEN\".  A NAME of "
+     "--client is the\n"
+     "common name, a subject alternative name, or the whole subject.\n"
+     "\n"
+     "FILE of --config is YAML: the keys are these options' names; listen is a list, client a mapping of NAME to ROLE; "
+     "cache is the\n"
+     "cache's directory.  Paths are relative to FILE.  The command line wins.\n"
+     "\n"
+     "Certificates, keys and tokens that change are read again, at once after SIGHUP, which also reopens the access "
+     "log.",
      serve_options, cmd_serve},
     {"shell", "[ELEMENT] [-- COMMAND...]", WORDS_ELEMENTS, 1, TRUE, "Run a command in an element's sandbox",
      "Without --build, the root is what the element needs at runtime.  The exit status is that of the command.",
