@@ -246,7 +246,8 @@ const Command commands[] = {
      "\n"
      "FILE of --config is YAML: the keys are these options' names; listen is a list, client a mapping of NAME to ROLE; "
      "cache is the\n"
-     "cache's directory.  Paths are relative to FILE.  The command line wins.\n"
+     "cache's directory; execute and environment are options only.  Paths are relative to FILE.  The command line "
+     "wins.\n"
      "\n"
      "Certificates, keys and tokens that change are read again, at once after SIGHUP, which also reopens the access "
      "log.",

@@ -5,11 +5,11 @@ CLIENT=$(realpath "$2")
 project=$work
 unset REAPI_CA REAPI_CERT REAPI_KEY REAPI_TOKEN
 
-# certificate NAME SUBJECT [DAYS]: NAME.crt and NAME.key, signed by ca.
+# certificate NAME SUBJECT [AUTHORITY]: NAME.crt and NAME.key, signed by ca.
 certificate() {
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/$1.key" -out "$work/$1.csr" \
 		-subj "$2" -addext "subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:$1.example" 2>/dev/null
-	openssl x509 -req -in "$work/$1.csr" -CA "$work/ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days "${3:-30}" \
+	openssl x509 -req -in "$work/$1.csr" -CA "$work/${3:-ca}.crt" -CAkey "$work/${3:-ca}.key" -CAcreateserial -days 30 \
 		-copy_extensions copy -out "$work/$1.crt" 2>/dev/null
 	chmod 600 "$work/$1.key"
 }
