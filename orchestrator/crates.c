@@ -68,7 +68,12 @@ gboolean crates_load_ref(Source *source, const Node *ref, gboolean git, GError *
     gsize count = node_size(ref);
     crates->crates = NULL;
     crates->n_crates = 0;
-    if (ref != NULL && (node_type(ref) != NODE_SEQUENCE || count > CRATES_MAX)) {
+    if (ref != NULL && node_type(ref) != NODE_SEQUENCE) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref),
+                  "Value of 'ref' is not of the expected type 'list'");
+        return FALSE;
+    }
+    if (count > CRATES_MAX) {
         error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref),
                   "The ref of a %s source is a list of at most %d crates", source->kind->name, CRATES_MAX);
         return FALSE;

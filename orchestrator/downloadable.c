@@ -21,8 +21,8 @@ gboolean downloadable_load_ref(Source *source, const Node *ref, GError **error)
 {
     Downloadable *file = source->data;
     if (ref != NULL && node_type(ref) != NODE_SCALAR) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref), "The ref of a %s source is a SHA-256, not a %s",
-                  source->kind->name, node_type_name(ref));
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref),
+                  "Value of 'ref' is not of the expected type 'scalar'");
         return FALSE;
     }
     file->ref = ref != NULL ? node_text(ref) : NULL;

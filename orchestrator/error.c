@@ -103,15 +103,22 @@ static char *quote_line(const char *text, gsize length, const Provenance *where)
     }
     const char *stop = memchr(text, '\n', (gsize)(end - text));
     gsize size = (gsize)((stop != NULL ? stop : end) - text);
-    if (size == 0 || size > QUOTE_MAX_LINE || where->column < 0 || (gsize)where->column > size ||
-        !g_utf8_validate(text, (gssize)size, NULL)) {
+    int column = where->column;
+    if (size == 0 || !g_utf8_validate(text, (gssize)size, NULL) || column > g_utf8_strlen(text, (gssize)size)) {
         return NULL;
     }
-    g_autoptr(GString) quote = g_string_new("    ");
-    for (gsize i = 0; i < size; i++) {
-        g_string_append_c(quote, g_ascii_iscntrl(text[i]) ? ' ' : text[i]);
+    /* Of a long line, what is around the place. */
+    if (size > QUOTE_MAX_LINE && column > QUOTE_MAX_LINE / 2) {
+        const char *start = g_utf8_offset_to_pointer(text, column - QUOTE_MAX_LINE / 2);
+        size -= (gsize)(start - text);
+        text = start;
+        column = QUOTE_MAX_LINE / 2;
     }
-    g_string_append_printf(quote, "\n    %*s^", where->column, "");
+    g_autoptr(GString) quote = g_string_new("    ");
+    for (const char *at = text; at < text + size && at < text + QUOTE_MAX_LINE; at = g_utf8_next_char(at)) {
+        g_string_append_unichar(quote, g_ascii_iscntrl(*at) ? ' ' : g_utf8_get_char(at));
+    }
+    g_string_append_printf(quote, "\n    %*s^", column, "");
     return g_string_free(g_steal_pointer(&quote), FALSE);
 }
 

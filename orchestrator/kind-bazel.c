@@ -134,7 +134,7 @@ static gboolean check_config(const Element *element, Arena *arena, GError **erro
         return FALSE;
     if (!*config.targets != !*config.query)
         return TRUE;
-    error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(element->config),
+    error_set(error, ERROR_LOAD, "INVALID_DATA", &element->where,
               "A bazel element needs either `targets` or `query` in its config");
     return FALSE;
 }

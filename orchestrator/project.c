@@ -72,8 +72,12 @@ static gboolean check_version(const Node *written, const Node *conf, GError **er
                            g_strdup("If you are trying to use a BuildStream 1 project, please install BuildStream "
                                     "1 to use this project."));
     }
-    if (!format_version_parse(node_text(node), &major, &minor)) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node), "Malformed version string: %s", node_text(node));
+    const char *text = NULL;
+    if (!node_get_string(conf, "min-version", &text, error)) {
+        return FALSE;
+    }
+    if (!format_version_parse(text, &major, &minor)) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(node), "Malformed version string: %s", text);
         return with_detail(error, g_strdup("The min-version must be specified as MAJOR.MINOR with numeric major and "
                                            "minor minimum required version numbers"));
     }

@@ -185,8 +185,8 @@ gboolean source_ref_text(const Source *source, const Node *ref, const char **tex
 {
     *text = NULL;
     if (ref != NULL && node_type(ref) != NODE_SCALAR) {
-        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref), "The ref of a %s source is a string, not a %s",
-                  source->kind->name, node_type_name(ref));
+        error_set(error, ERROR_LOAD, "INVALID_DATA", node_where(ref),
+                  "Value of 'ref' is not of the expected type 'scalar'");
         return FALSE;
     }
     *text = ref != NULL ? node_text(ref) : NULL;
