@@ -1,5 +1,6 @@
 /* app.c - one invocation of the program */
 #include "app.h"
+#include "clones.h"
 #include "complete.h"
 #include "junction-stage.h"
 #include "targets.h"
@@ -94,6 +95,12 @@ gboolean app_open_store(App *app, GError **error)
         return TRUE;
     g_prefix_error(error, "Could not open the cache %s: ", app->cache_path);
     return FALSE;
+}
+
+void app_enforce_quota(const App *app)
+{
+    ClonesTotal clones;
+    (void)clones_enforce_quota(app->store, &clones, NULL, NULL);
 }
 
 SluiceStore *app_open_store_in_job(const App *app, GError **error)

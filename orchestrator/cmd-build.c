@@ -259,7 +259,7 @@ static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data,
     if (!states_find_key(plan->states, task->element, error) || !keep_last_build(plan, task->element, error))
         return FALSE;
     keep(plan, task->element);
-    (void)sluice_store_enforce_quota(plan->app->store, NULL, NULL);
+    app_enforce_quota(plan->app);
     if (step->missing_runtime == 0)
         set_usable(plan, step);
     return TRUE;

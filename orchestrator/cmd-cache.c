@@ -1,5 +1,6 @@
 /* cmd-cache.c - `cache info|fsck|gc` */
 #include "app.h"
+#include "clones.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ static guint64 row_value(const SluiceStoreInfo *info, guint row)
     return value;
 }
 
-static char *info_json(const App *app, const SluiceStoreInfo *info)
+static char *info_json(const App *app, const SluiceStoreInfo *info, const ClonesTotal *clones)
 {
     Arena *arena = arena_new();
     Json *object = json_object(arena);
@@ -36,6 +37,8 @@ static char *info_json(const App *app, const SluiceStoreInfo *info)
     json_set(object, "path", json_string(arena, path));
     for (guint i = 0; i < G_N_ELEMENTS(info_rows); i++)
         json_set(object, info_rows[i].json, json_int(arena, row_value(info, i)));
+    json_set(object, "clones", json_int(arena, clones->clones));
+    json_set(object, "clone-bytes", json_int(arena, clones->bytes));
     GString *out = g_string_new(NULL);
     json_write(object, out);
     g_string_append_c(out, '\n');
@@ -43,7 +46,7 @@ static char *info_json(const App *app, const SluiceStoreInfo *info)
     return g_string_free(out, FALSE);
 }
 
-static char *info_table(const App *app, const SluiceStoreInfo *info)
+static char *info_table(const App *app, const SluiceStoreInfo *info, const ClonesTotal *clones)
 {
     GString *out = g_string_new(NULL);
     g_string_printf(out, "%-24s %s\n", "Cache:", app->cache_path);
@@ -54,6 +57,9 @@ static char *info_table(const App *app, const SluiceStoreInfo *info)
         gboolean no_quota = value == 0 && strcmp(info_rows[i].json, "quota") == 0;
         g_string_append_printf(out, "%-24s %s\n", info_rows[i].name, no_quota ? "none" : text);
     }
+    g_autofree char *size = g_format_size_full(clones->bytes, G_FORMAT_SIZE_IEC_UNITS);
+    g_string_append_printf(out, "%-24s %" G_GUINT64_FORMAT "\n%-24s %s\n", "Clones of repositories:", clones->clones,
+                           "Size of clones:", size);
     return g_string_free(out, FALSE);
 }
 
@@ -62,7 +68,10 @@ int cmd_cache_info(App *app, GError **error)
     SluiceStoreInfo info = {0};
     if (!app_open_store(app, error) || !sluice_store_get_info(app->store, &info, error))
         return EXIT_REPORT;
-    g_autofree char *text = arguments_has(app->arguments, "json") ? info_json(app, &info) : info_table(app, &info);
+    ClonesTotal clones;
+    clones_total(app->store, TRUE, &clones);
+    g_autofree char *text =
+        arguments_has(app->arguments, "json") ? info_json(app, &info, &clones) : info_table(app, &info, &clones);
     app_print(text);
     return 0;
 }
@@ -119,19 +128,19 @@ static gboolean read_size(App *app, const char *option, guint64 *bytes, GError *
     return TRUE;
 }
 
-static gboolean run_gc(App *app, SluiceGcStats *stats, GError **error)
+static gboolean run_gc(App *app, SluiceGcStats *stats, ClonesTotal *clones, GError **error)
 {
     guint64 size = 0;
     if (arguments_has(app->arguments, "all"))
-        return sluice_store_gc(app->store, 0, stats, error);
+        return clones_collect(app->store, 0, clones, stats, error);
     if (arguments_has(app->arguments, "size")) {
         if (!read_size(app, "size", &size, error))
             return FALSE;
-        return sluice_store_gc(app->store, size > 0 ? size : G_MAXUINT64, stats, error);
+        return clones_collect(app->store, size > 0 ? size : G_MAXUINT64, clones, stats, error);
     }
     SluiceGcStats more = {0};
     if (!sluice_store_gc(app->store, G_MAXUINT64, stats, error) ||
-        !sluice_store_enforce_quota(app->store, &more, error))
+        !clones_enforce_quota(app->store, clones, &more, error))
         return FALSE;
     stats->blobs_removed += more.blobs_removed;
     stats->bytes_removed += more.bytes_removed;
@@ -150,13 +159,16 @@ int cmd_cache_gc(App *app, GError **error)
     if (has_quota && !sluice_store_set_quota(app->store, quota, error))
         return EXIT_REPORT;
     SluiceGcStats stats = {0};
-    if (!run_gc(app, &stats, error))
+    ClonesTotal clones = {0};
+    if (!run_gc(app, &stats, &clones, error))
         return EXIT_REPORT;
     g_autofree char *size = g_format_size_full(stats.bytes_removed, G_FORMAT_SIZE_IEC_UNITS);
-    g_autofree char *text = g_strdup_printf(
-        "Removed %" G_GUINT64_FORMAT " blobs (%s), %" G_GUINT64_FORMAT " references, %" G_GUINT64_FORMAT
-        " results, %" G_GUINT64_FORMAT " temporary files\n",
-        stats.blobs_removed, size, stats.refs_removed, stats.results_removed, stats.temporaries_removed);
+    g_autofree char *clone_size = g_format_size_full(clones.bytes, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *text = g_strdup_printf("Removed %" G_GUINT64_FORMAT " blobs (%s), %" G_GUINT64_FORMAT
+                                            " references, %" G_GUINT64_FORMAT " results, %" G_GUINT64_FORMAT
+                                            " temporary files, %" G_GUINT64_FORMAT " clones of repositories (%s)\n",
+                                            stats.blobs_removed, size, stats.refs_removed, stats.results_removed,
+                                            stats.temporaries_removed, clones.clones, clone_size);
     app_print(text);
     return 0;
 }

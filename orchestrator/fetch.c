@@ -49,6 +49,7 @@ static gboolean run_session(SourceSession *session, const Queue *queue, Activity
     for (guint i = 0; i < elements->len; i++)
         scheduler_wake(scheduler, scheduler_add(scheduler, elements->pdata[i], NULL));
     gboolean success = scheduler_run(scheduler, error);
+    app_enforce_quota(session->app);
     if (activity)
         app_finish(activity, success);
     if (!quiet || !success)

@@ -1,5 +1,6 @@
 /* git-mirror.c - see git-mirror.h */
 #include "git-mirror.h"
+#include "clones.h"
 #include "element.h"
 #include "source-clone.h"
 
@@ -12,13 +13,15 @@
 
 void git_mirror_init(GitMirror *mirror, const Source *source, const SourceContext *context, const char *url)
 {
-    g_autofree char *base = source_clone_path(context->store, "git", url);
+    char *base = source_clone_path(context->store, "git", url);
     mirror->source = source;
     mirror->context = context;
     mirror->url = url;
     mirror->full = g_strconcat(base, ".git", NULL);
     mirror->shallow = g_strconcat(base, ".shallow.git", NULL);
     mirror->lock = g_strconcat(base, ".lock", NULL);
+    mirror->base = base;
+    mirror->used = clone_use(base, FALSE);
 }
 
 void git_mirror_clear(GitMirror *mirror)
@@ -26,6 +29,10 @@ void git_mirror_clear(GitMirror *mirror)
     g_free(mirror->full);
     g_free(mirror->shallow);
     g_free(mirror->lock);
+    if (mirror->base != NULL && mirror->used >= 0) {
+        close(mirror->used);
+    }
+    g_free(mirror->base);
 }
 
 static Git local_git(const GitMirror *mirror, const char *path)
@@ -74,6 +81,22 @@ static void remove_leftovers(const char *path)
     }
     g_autofree char *shallow = g_build_filename(path, "shallow.lock", NULL);
     unlink(shallow);
+}
+
+/* For a fetch: the lock of those who change it, and it is in use from now on. */
+static int begin_fetch(GitMirror *mirror, GError **error)
+{
+    int fd = source_clone_lock(mirror->lock, mirror->context->cancellable, error);
+    if (fd >= 0 && mirror->used < 0) {
+        mirror->used = clone_use(mirror->base, TRUE);
+    }
+    return fd;
+}
+
+static void end_fetch(const GitMirror *mirror, int fd)
+{
+    clone_measure(mirror->base);
+    close(fd);
 }
 
 static gboolean cannot_make(const char *path, GError **error)
@@ -170,13 +193,13 @@ static gboolean fetch_all_from(GitMirror *mirror, const char *url, gpointer data
 
 gboolean git_mirror_fetch_all(GitMirror *mirror, const char *commit, SourceUrlUse use, GError **error)
 {
-    int fd = source_clone_lock(mirror->lock, mirror->context->cancellable, error);
+    int fd = begin_fetch(mirror, error);
     if (fd < 0) {
         return FALSE;
     }
     gboolean ok = (commit != NULL && has_both(mirror, mirror->full, commit, NULL)) ||
                   try_urls(mirror, use, fetch_all_from, (gpointer)commit, error);
-    close(fd);
+    end_fetch(mirror, fd);
     return ok;
 }
 
@@ -241,12 +264,12 @@ static gboolean fetch_wanted_from(GitMirror *mirror, const char *url, gpointer d
 gboolean git_mirror_fetch_commit(GitMirror *mirror, const char *commit, const char *tag, guint depth, GError **error)
 {
     Wanted wanted = {commit, tag, depth};
-    int fd = source_clone_lock(mirror->lock, mirror->context->cancellable, error);
+    int fd = begin_fetch(mirror, error);
     if (fd < 0) {
         return FALSE;
     }
     gboolean ok = git_mirror_find(mirror, commit, tag) != NULL ||
                   try_urls(mirror, SOURCE_URL_FETCH, fetch_wanted_from, &wanted, error);
-    close(fd);
+    end_fetch(mirror, fd);
     return ok;
 }

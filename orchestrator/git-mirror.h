@@ -5,7 +5,7 @@
  *   sources/git/NAME.shallow.git  single commits without their history
  *   sources/git/NAME.lock         held by who fetches
  *
- * They are a cache: anybody may remove them at any time when nothing runs.  Any number of processes may read while one fetches.
+ * They are a cache (clones.h): those that nobody has a GitMirror for may be removed at any time.  Any number of processes may read while one fetches.
  */
 #pragma once
 
@@ -17,7 +17,8 @@ typedef struct {
     const SourceContext *context;
     const char *url;      /* as the source or .gitmodules has it */
     char *full, *shallow; /* paths; they need not exist */
-    char *lock;
+    char *base, *lock;
+    int used; /* while it is not removed: see clones.h */
 } GitMirror;
 
 void git_mirror_init(GitMirror *mirror, const Source *source, const SourceContext *context, const char *url);

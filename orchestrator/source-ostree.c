@@ -1,6 +1,7 @@
 /*
  * source-ostree.c - `kind: ostree`: a commit of an OSTree repository, pulled by the host's ostree program into a repository below the store.
  */
+#include "clones.h"
 #include "element.h"
 #include "program.h"
 #include "source-clone.h"
@@ -74,6 +75,7 @@ typedef struct {
     char *path; /* of the repository; it need not exist */
     const char *wanted;
     char *commit; /* what a branch led to when it was pulled */
+    int used;     /* while it is not removed: see clones.h */
 } Clone;
 
 /* Runs `ostree COMMAND --repo=PATH ARGUMENTS…`. */
@@ -186,7 +188,16 @@ static gboolean pull_branch(const char *url, gpointer data, GError **error)
 static void clone_init(Clone *clone, const Source *source, const SourceContext *context, const char *wanted)
 {
     const OSTree *ostree = source->data;
-    *clone = (Clone){source, context, source_clone_path(context->store, "ostree", ostree->url), wanted, NULL};
+    *clone = (Clone){source, context, source_clone_path(context->store, "ostree", ostree->url), wanted, NULL, -1};
+    clone->used = clone_use(clone->path, FALSE);
+}
+
+static void clone_end(const Clone *clone)
+{
+    if (clone->used >= 0) {
+        close(clone->used);
+    }
+    g_free(clone->path);
 }
 
 static gboolean pull_locked(Clone *clone, SourceUrlUse use, GError **error)
@@ -197,8 +208,12 @@ static gboolean pull_locked(Clone *clone, SourceUrlUse use, GError **error)
     if (fd < 0) {
         return FALSE;
     }
+    if (clone->used < 0) {
+        clone->used = clone_use(clone->path, TRUE);
+    }
     gboolean ok = source_try_urls(clone->source, clone->context, ostree->url, use,
                                   use == SOURCE_URL_TRACK ? pull_branch : pull_commit, clone, error);
+    clone_measure(clone->path);
     close(fd);
     return ok;
 }
@@ -234,7 +249,7 @@ static Node *ostree_track(Source *source, const SourceContext *context, GError *
     Node *ref = pull_locked(&clone, SOURCE_URL_TRACK, error)
                     ? node_new_scalar(source_arena(source), g_strchomp(clone.commit), NULL)
                     : NULL;
-    g_free(clone.path);
+    clone_end(&clone);
     g_free(clone.commit);
     return ref;
 }
@@ -248,7 +263,7 @@ static gboolean ostree_fetch(Source *source, const SourceContext *context, GErro
     }
     clone_init(&clone, source, context, ostree->ref);
     gboolean ok = has_commit(&clone) || pull_locked(&clone, SOURCE_URL_FETCH, error);
-    g_free(clone.path);
+    clone_end(&clone);
     return ok;
 }
 
@@ -271,7 +286,7 @@ static gboolean ostree_stage(Source *source, const SourceContext *context, Sluic
     gboolean ok = run(&clone, "checkout", WORDS("--user-mode", "--", ostree->ref, folder), fail, NULL, NULL, error) &&
                   git_take_folder(context, folder, tree, directory, "", error);
     sluice_remove_tree(work, NULL);
-    g_free(clone.path);
+    clone_end(&clone);
     return ok;
 }
 
