@@ -10,8 +10,8 @@
  *   repositories: {NAME: PATH} --override_repository
  *   distdir: [PATH…]           --distdir
  *   cache: BOOL                True; False: without the action-proxy
- *   cache-writes: off | executed | trusted    "executed": the proxy runs the actions, each in a sandbox of its own; "trusted": Bazel runs
- *                              them itself, in the element's sandbox
+ *   cache-writes: off | executed | trusted    "executed", the default: the proxy runs the actions, each in a sandbox of its own, where only its
+ *                              declared inputs are; "trusted": Bazel runs them itself, in the element's sandbox
  *
  * Bazel's state is kept outside of what is collected, at a place that is the same for all elements.  The results of actions come from, and go
  * to, the proxy on the sandbox's loopback interface: as packaged by Debian, Bazel cannot open UNIX sockets.
@@ -332,7 +332,7 @@ static void add_state_folder(Build *build, CommandPlan *plan)
 
 static gboolean plan_cache(Build *build, const BazelConfig *config, CommandPlan *plan, GError **error)
 {
-    if (!build_plan_proxy(build, SLUICE_CACHE_WRITES_TRUSTED, plan, error))
+    if (!build_plan_proxy(build, SLUICE_CACHE_WRITES_EXECUTED, plan, error))
         return FALSE;
     if (config->cache_writes && !cache_writes_parse(config->cache_writes, &plan->cache_writes, error))
         return FALSE;
