@@ -30,6 +30,7 @@ static const SluiceFieldSpec duration_fields[] = {
 typedef struct {
     GArray *arguments, *variables, *output_files, *output_directories, *output_paths;
     SluiceSpan working_directory;
+    int64_t directory_format;
 } CommandFields;
 
 static const SluiceFieldSpec command_fields[] = {
@@ -39,6 +40,7 @@ static const SluiceFieldSpec command_fields[] = {
     {4, SLUICE_FIELD_STRINGS, G_STRUCT_OFFSET(CommandFields, output_directories)},
     {6, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(CommandFields, working_directory)},
     {7, SLUICE_FIELD_STRINGS, G_STRUCT_OFFSET(CommandFields, output_paths)},
+    {9, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(CommandFields, directory_format)},
 };
 
 typedef struct {
@@ -107,12 +109,16 @@ static gboolean take_outputs(const CommandFields *fields, SluiceAction *action, 
            take_paths(fields->output_directories, action->outputs, error);
 }
 
+/* The other formats, and those that we do not know, get both forms: the directories are in the store anyway. */
+enum { FORMAT_DIRECTORY_ONLY = 1 };
+
 static gboolean take_command(const CommandFields *fields, SluiceAction *action, GError **error)
 {
     for (guint i = 0; i < sluice_array_length(fields->arguments); i++)
         g_ptr_array_add(action->arguments, sluice_span_dup(g_array_index(fields->arguments, SluiceSpan, i)));
     if (action->arguments->len == 0 || *(char *)action->arguments->pdata[0] == '\0')
         return refuse(error, "the command has no %s", "program");
+    action->directories_only = fields->directory_format == FORMAT_DIRECTORY_ONLY;
     action->working_directory = sluice_span_dup(fields->working_directory);
     if (*action->working_directory != '\0' && !is_clean(action->working_directory))
         return refuse(error, "working directory \"%s\" is not a relative path", action->working_directory);

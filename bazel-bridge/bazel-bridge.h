@@ -76,6 +76,7 @@ typedef struct {
     int exit_code;
     SluiceDigest root; /* the tree of the input root after the command: from it the outputs are taken */
     SluiceDigest standard_output, standard_error;
+    int64_t started, ended; /* of the command itself; g_get_real_time() */
     /* Why it was stopped, if it took more than it may (g_free); then it has failed, and `root` is not looked at. */
     char *stopped;
 } SluiceExecutionOutcome;

@@ -27,8 +27,13 @@ enum {
     SLUICE_LIMIT_COMMAND = 4 * SLUICE_MIB,
     /* Execute calls of one endpoint at a time; the others wait in the transport. */
     SLUICE_LIMIT_EXECUTIONS = 256,
+    /* Priorities of executions that make a difference. */
+    SLUICE_PRIORITY_FIRST = -1000,
+    SLUICE_PRIORITY_LAST = 1000,
+    /* How long an execution goes on that nobody waits for: a client whose connection broke asks for it again.  Milliseconds. */
+    SLUICE_EXECUTION_PATIENCE = 10000,
     /* Executions that ended and can still be asked for with WaitExecution. */
-    SLUICE_LIMIT_ENDED_EXECUTIONS = 64,
+    SLUICE_LIMIT_ENDED_EXECUTIONS = 256,
     /* Missing blobs that one answer names. */
     SLUICE_LIMIT_MISSING = 4096,
     /* Streams on one connection. */

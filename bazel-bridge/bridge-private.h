@@ -65,7 +65,8 @@ struct SluiceBridge {
     GQueue streams;   /* SluiceCall *: those in work */
     /* Seconds; a test makes them shorter before the first endpoint. */
     _Atomic int stream_idle, busy_idle, sweep_interval, parked_time;
-    _Atomic int64_t unpacking; /* bytes that unpackers hold */
+    _Atomic int execution_patience; /* milliseconds */
+    _Atomic int64_t unpacking;      /* bytes that unpackers hold */
     _Atomic int heap_grew;
 };
 

@@ -89,6 +89,7 @@ SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
     bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;
     bridge->busy_idle = SLUICE_LIMIT_BUSY_IDLE;
     bridge->sweep_interval = SLUICE_SWEEP_INTERVAL;
+    bridge->execution_patience = SLUICE_EXECUTION_PATIENCE;
     bridge->parked_time = SLUICE_LIMIT_PARKED_TIME;
     g_mutex_init(&bridge->lock);
     g_cond_init(&bridge->changed);

@@ -3,7 +3,7 @@
  * that wait for each.
  *
  * A call that waits is in its job's hand: nothing of it is in flight but the notice of its client's going.  When a job ends, all its calls are
- * answered; when the last client has gone, the job is cancelled.
+ * answered; when the last client has gone and none has come back for a while, the job is cancelled.
  */
 #include "execution.h"
 #include "upstream.h"
@@ -15,10 +15,18 @@ struct SluiceJob {
     SluiceAction *action;
     SluiceDigest key;
     gboolean joinable; /* is in `by_key` */
+    int priority;
+    uint64_t serial; /* among equal priorities, the first comes first */
+    gboolean running, ended;
     GCancellable *cancellable;
-    GQueue waiting;   /* SluiceCall *, in our hand */
-    unsigned clients; /* that have not gone */
-    GBytes *answer;   /* the last message, when it has ended */
+    GQueue waiting;    /* SluiceCall *, in our hand */
+    unsigned clients;  /* that have not gone */
+    int64_t abandoned; /* monotonic time since when there is none; 0: there is one */
+    SluiceExecutionTimes times;
+    /* When it has ended: its result, with a message or NULL; or the whole answer of a failure. */
+    GBytes *result, *failure;
+    gboolean cached; /* by the cluster */
+    char *message;
 };
 
 struct SluiceExecutions {
@@ -29,6 +37,12 @@ struct SluiceExecutions {
     GHashTable *by_name; /* char * → SluiceJob *, owned */
     GHashTable *by_key;  /* SluiceDigest * → SluiceJob *: what runs and may be joined */
     GQueue ended;        /* SluiceJob *, oldest first */
+    uint64_t serial;
+    unsigned parallel;
+    unsigned active;  /* jobs that have not ended */
+    GThread *watcher; /* of abandoned jobs; NULL: there was none yet */
+    GCond abandoned;
+    gboolean closing;
 };
 
 /* ---- Jobs: under the lock -------------------------------------------------------------------------------------------------------- */
@@ -39,7 +53,9 @@ static void job_unref(SluiceJob *job)
         return;
     sluice_action_free(job->action);
     g_object_unref(job->cancellable);
-    g_clear_pointer(&job->answer, g_bytes_unref);
+    g_clear_pointer(&job->result, g_bytes_unref);
+    g_clear_pointer(&job->failure, g_bytes_unref);
+    g_free(job->message);
     g_free(job->name);
     g_free(job);
 }
@@ -49,7 +65,7 @@ static void remove_from_table(gpointer data)
     job_unref(data);
 }
 
-static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, const SluiceDigest *key)
+static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, const SluiceDigest *key, int priority)
 {
     SluiceJob *job = g_new0(SluiceJob, 1);
     g_autofree char *id = g_uuid_string_random();
@@ -59,7 +75,11 @@ static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, co
     job->key = *key;
     job->cancellable = g_cancellable_new();
     job->joinable = !action->do_not_cache;
-    job->references = 2; /* the table, and the thread that runs it */
+    job->priority = priority;
+    job->serial = executions->serial++;
+    job->times.queued = g_get_real_time();
+    job->running = ++executions->active <= executions->parallel; /* as good as */
+    job->references = 2;                                         /* the table, and the thread that runs it */
     g_hash_table_insert(executions->by_name, job->name, job);
     if (job->joinable)
         g_hash_table_insert(executions->by_key, &job->key, job);
@@ -73,11 +93,68 @@ static void make_unjoinable(SluiceJob *job)
     job->joinable = FALSE;
 }
 
+static gint compare_jobs(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const SluiceJob *first = a, *second = b;
+    if (first->priority != second->priority)
+        return first->priority < second->priority ? -1 : 1;
+    return first->serial < second->serial ? -1 : first->serial > second->serial;
+}
+
+/* ---- Jobs that nobody waits for ------------------------------------------------------------------------------------------------------- */
+
+/* Cancels those whose time is over; when the next one's is, or 0. */
+static int64_t cancel_abandoned(SluiceExecutions *executions)
+{
+    int64_t patience = executions->endpoint->bridge->execution_patience * G_TIME_SPAN_MILLISECOND, next = 0;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, executions->by_name);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        SluiceJob *job = value;
+        if (job->ended || job->abandoned == 0 || g_cancellable_is_cancelled(job->cancellable))
+            continue;
+        int64_t end = job->abandoned + patience;
+        if (end > g_get_monotonic_time()) {
+            next = next == 0 ? end : MIN(next, end);
+            continue;
+        }
+        make_unjoinable(job);
+        g_cancellable_cancel(job->cancellable);
+    }
+    return next;
+}
+
+static gpointer watch_abandoned(gpointer data)
+{
+    SluiceExecutions *executions = data;
+    g_mutex_lock(&executions->lock);
+    while (!executions->closing) {
+        int64_t next = cancel_abandoned(executions);
+        if (next == 0)
+            g_cond_wait(&executions->abandoned, &executions->lock);
+        else
+            g_cond_wait_until(&executions->abandoned, &executions->lock, next);
+    }
+    g_mutex_unlock(&executions->lock);
+    return NULL;
+}
+
+static void abandon(SluiceJob *job)
+{
+    SluiceExecutions *executions = job->executions;
+    job->abandoned = g_get_monotonic_time();
+    if (executions->watcher == NULL)
+        executions->watcher = g_thread_new("sluice-abandoned", watch_abandoned, executions);
+    g_cond_signal(&executions->abandoned);
+}
+
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------------ */
 
 /* What a call of ours has as its state. */
 typedef struct {
     SluiceJob *job;
+    SluiceExecuteRequest *request; /* NULL: it only waits */
     gboolean gone;
 } Watch;
 
@@ -88,6 +165,7 @@ static void watch_free(gpointer data)
     g_mutex_lock(&executions->lock);
     job_unref(watch->job);
     g_mutex_unlock(&executions->lock);
+    sluice_execute_request_free(watch->request);
     g_free(watch);
 }
 
@@ -98,13 +176,27 @@ static void client_gone(SluiceCall *call)
     g_mutex_lock(&job->executions->lock);
     watch->gone = TRUE;
     gboolean ours = g_queue_remove(&job->waiting, call);
-    if (--job->clients == 0 && job->answer == NULL) {
-        make_unjoinable(job);
-        g_cancellable_cancel(job->cancellable);
-    }
+    if (--job->clients == 0 && !job->ended)
+        abandon(job);
     g_mutex_unlock(&job->executions->lock);
     if (ours)
         sluice_call_fail(call, GRPC_STATUS_CANCELLED, "the client has gone");
+}
+
+/* Of a job that has ended: nothing of it changes any more. */
+static void answer_call(SluiceCall *call)
+{
+    const Watch *watch = call->state;
+    const SluiceJob *job = watch->job;
+    g_autoptr(GBytes) answer = NULL;
+    if (job->failure != NULL) {
+        answer = g_bytes_ref(job->failure);
+    } else {
+        g_autoptr(GBytes) result =
+            sluice_execute_request_inline(sluice_call_get_store(call), watch->request, job->result);
+        answer = sluice_operation_succeeded(job->name, &job->action->digest, result, job->cached, job->message);
+    }
+    sluice_call_reply(call, sluice_reply_new_from(answer));
 }
 
 /* The first message is out: the call waits, unless there is nothing to wait for. */
@@ -113,9 +205,8 @@ static void wait_for_end(SluiceCall *call)
     Watch *watch = call->state;
     SluiceJob *job = watch->job;
     g_mutex_lock(&job->executions->lock);
-    gboolean gone = watch->gone;
-    g_autoptr(GBytes) answer = job->answer != NULL ? g_bytes_ref(job->answer) : NULL;
-    if (!gone && answer == NULL) {
+    gboolean gone = watch->gone, ended = job->ended;
+    if (!gone && !ended) {
         sluice_call_set_patient(call);
         SLUICE_HAND_OVER(call);
         g_queue_push_tail(&job->waiting, call);
@@ -123,27 +214,60 @@ static void wait_for_end(SluiceCall *call)
     g_mutex_unlock(&job->executions->lock);
     if (gone)
         sluice_call_fail(call, GRPC_STATUS_CANCELLED, "the client has gone");
-    else if (answer != NULL)
-        sluice_call_reply(call, sluice_reply_new_from(answer));
+    else if (ended)
+        sluice_call_run(call, answer_call);
+}
+
+static void send_stage(SluiceCall *call, const SluiceJob *job, SluiceExecutionStage stage)
+{
+    g_autoptr(GBytes) message = sluice_operation_running(job->name, stage, &job->action->digest);
+    sluice_call_send(call, sluice_reply_new_from(message), wait_for_end);
 }
 
 /* Under the lock, which it gives back. */
-static void attach(SluiceJob *job, SluiceCall *call)
+static void attach(SluiceJob *job, SluiceCall *call, SluiceExecuteRequest *request)
 {
     Watch *watch = g_new0(Watch, 1);
     watch->job = job;
+    watch->request = request;
     job->references++;
     job->clients++;
+    job->abandoned = 0;
+    SluiceExecutionStage stage = job->running ? SLUICE_STAGE_EXECUTING : SLUICE_STAGE_QUEUED;
     g_mutex_unlock(&job->executions->lock);
     sluice_call_set_state(call, watch, watch_free);
     sluice_call_watch(call, client_gone);
-    g_autoptr(GBytes) first = sluice_operation_running(job->name, SLUICE_STAGE_EXECUTING, &job->action->digest);
-    sluice_call_send(call, sluice_reply_new_from(first), wait_for_end);
+    send_stage(call, job, stage);
+}
+
+/* All calls that wait; they are in the caller's hand then. */
+static GQueue take_waiting(SluiceJob *job)
+{
+    GQueue waiting = job->waiting;
+    g_queue_init(&job->waiting);
+    return waiting;
+}
+
+/* Who was told that it is queued is told that it runs. */
+static void announce_start(SluiceJob *job)
+{
+    GQueue waiting = G_QUEUE_INIT;
+    SluiceCall *call;
+    job->times.started = g_get_real_time();
+    g_mutex_lock(&job->executions->lock);
+    if (!job->running)
+        waiting = take_waiting(job);
+    job->running = TRUE;
+    g_mutex_unlock(&job->executions->lock);
+    while ((call = g_queue_pop_head(&waiting)) != NULL) {
+        SLUICE_TAKE_OVER(call);
+        send_stage(call, job, SLUICE_STAGE_EXECUTING);
+    }
 }
 
 /* ---- Running ---------------------------------------------------------------------------------------------------------------------- */
 
-static GBytes *answer_of_error(SluiceJob *job, GError *error)
+static void set_failure(SluiceJob *job, GError *error)
 {
     grpc_status_code code = sluice_status_of_error(error);
     const char *message = error->message;
@@ -153,9 +277,8 @@ static GBytes *answer_of_error(SluiceJob *job, GError *error)
         code = GRPC_STATUS_CANCELLED;
     else if (error->domain == SLUICE_CAS_ERROR)
         message = sluice_status_message(error);
-    GBytes *answer = sluice_operation_failed(job->name, &job->action->digest, code, message);
+    job->failure = sluice_operation_failed(job->name, &job->action->digest, code, message);
     g_error_free(error);
-    return answer;
 }
 
 static gboolean run_action(SluiceJob *job, SluiceExecutionOutcome *outcome, GError **error)
@@ -182,29 +305,21 @@ static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, GError **err
     return sluice_proxy_store(endpoint, &job->action->digest, result, error);
 }
 
-static GBytes *answer_of_outcome(SluiceJob *job, const SluiceExecutionOutcome *outcome, int64_t started)
+static void take_cluster_outcome(SluiceJob *job, const SluiceClusterOutcome *outcome)
 {
     GError *error = NULL;
-    g_autoptr(GBytes) result = sluice_outputs_collect(job->executions->endpoint->bridge->store, job->action, outcome,
-                                                      started, g_get_real_time(), &error);
-    if (result == NULL || !keep(job, outcome->exit_code, result, &error))
-        return answer_of_error(job, error);
-    return sluice_operation_succeeded(job->name, &job->action->digest, result, FALSE, outcome->stopped);
+    if (outcome->code != GRPC_STATUS_OK) {
+        job->failure = sluice_operation_failed(job->name, &job->action->digest, outcome->code, outcome->message);
+    } else if (!keep(job, outcome->failed, outcome->result, &error)) {
+        set_failure(job, error);
+    } else {
+        job->result = g_bytes_ref(outcome->result);
+        job->cached = outcome->cached;
+    }
 }
 
-static GBytes *answer_of_cluster(SluiceJob *job, const SluiceClusterOutcome *outcome)
-{
-    GError *error = NULL;
-    const SluiceDigest *digest = &job->action->digest;
-    if (outcome->code != GRPC_STATUS_OK)
-        return sluice_operation_failed(job->name, digest, outcome->code, outcome->message);
-    if (!keep(job, outcome->failed, outcome->result, &error))
-        return answer_of_error(job, error);
-    return sluice_operation_succeeded(job->name, digest, outcome->result, outcome->cached, NULL);
-}
-
-/* NULL: it has to be run here.  A cluster that was demanded and cannot is the action's failure. */
-static GBytes *run_on_cluster(SluiceJob *job)
+/* FALSE: it has to be run here.  A cluster that was demanded and cannot is the action's failure. */
+static gboolean run_on_cluster(SluiceJob *job)
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     const SluiceAction *action = job->action;
@@ -214,38 +329,47 @@ static GBytes *run_on_cluster(SluiceJob *job)
                                     action->skip_lookup || action->do_not_cache};
     if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
         SLUICE_COUNT(endpoint, executed, 1);
-        return answer_of_cluster(job, &outcome);
+        take_cluster_outcome(job, &outcome);
+        return TRUE;
     }
     gboolean final = endpoint->upstream->required || g_cancellable_is_cancelled(job->cancellable) ||
                      error->domain == SLUICE_PROTO_ERROR;
-    GBytes *answer = final ? sluice_operation_failed(job->name, &action->digest,
-                                                     error->domain == SLUICE_PROTO_ERROR ? GRPC_STATUS_INVALID_ARGUMENT
-                                                                                         : GRPC_STATUS_UNAVAILABLE,
-                                                     error->message)
-                           : NULL;
+    if (final)
+        job->failure = sluice_operation_failed(job->name, &action->digest,
+                                               error->domain == SLUICE_PROTO_ERROR ? GRPC_STATUS_INVALID_ARGUMENT
+                                                                                   : GRPC_STATUS_UNAVAILABLE,
+                                               error->message);
     g_error_free(error);
-    return answer;
+    return final;
 }
 
-static GBytes *run_here(SluiceJob *job)
+static void run_here(SluiceJob *job)
 {
+    SluiceEndpoint *endpoint = job->executions->endpoint;
     SluiceExecutionOutcome outcome = {0};
     GError *error = NULL;
-    int64_t started = g_get_real_time();
-    if (!run_action(job, &outcome, &error))
-        return answer_of_error(job, error);
-    SLUICE_COUNT(job->executions->endpoint, executed, 1);
-    GBytes *answer = answer_of_outcome(job, &outcome, started);
-    g_free(outcome.stopped);
-    return answer;
+    if (g_cancellable_set_error_if_cancelled(job->cancellable, &error) || !run_action(job, &outcome, &error)) {
+        set_failure(job, error);
+        return;
+    }
+    SLUICE_COUNT(endpoint, executed, 1);
+    g_autoptr(GBytes) result =
+        sluice_outputs_collect(endpoint->bridge->store, job->action, &outcome, &job->times, &error);
+    if (result == NULL || !keep(job, outcome.exit_code, result, &error)) {
+        set_failure(job, error);
+        g_free(outcome.stopped);
+        return;
+    }
+    job->result = g_steal_pointer(&result);
+    job->message = outcome.stopped;
 }
 
-static GBytes *run_job(SluiceJob *job)
+static void run_job(SluiceJob *job)
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     gboolean remote = endpoint->keyed && endpoint->upstream != NULL && sluice_upstream_executes(endpoint->upstream);
-    GBytes *answer = remote ? run_on_cluster(job) : NULL;
-    return answer != NULL ? answer : run_here(job);
+    if (!remote || !run_on_cluster(job))
+        run_here(job);
 }
 
 /* Those that ended long ago are forgotten. */
@@ -262,20 +386,20 @@ static void job_thread(gpointer data, gpointer user_data)
 {
     SluiceJob *job = data;
     SluiceExecutions *executions = job->executions;
-    GBytes *answer = run_job(job);
+    announce_start(job);
+    run_job(job);
     g_mutex_lock(&executions->lock);
-    job->answer = answer;
+    job->ended = TRUE;
+    executions->active--;
     make_unjoinable(job);
-    GQueue waiting = job->waiting;
-    g_queue_init(&job->waiting);
+    GQueue waiting = take_waiting(job);
     remember_ended(executions, job);
-    g_autoptr(GBytes) kept = g_bytes_ref(answer);
-    job_unref(job);
+    job_unref(job); /* each call has a reference of its own */
     g_mutex_unlock(&executions->lock);
     SluiceCall *call;
     while ((call = g_queue_pop_head(&waiting)) != NULL) {
         SLUICE_TAKE_OVER(call);
-        sluice_call_reply(call, sluice_reply_new_from(kept));
+        answer_call(call);
     }
 }
 
@@ -288,9 +412,11 @@ SluiceExecutions *sluice_executions_new(SluiceEndpoint *endpoint, const SluiceEx
     executions->executor = *executor;
     /* those that wait for a cluster need no processor; the executor has its own measure of the others */
     gboolean remote = endpoint->upstream != NULL && endpoint->upstream->execution != NULL;
-    gint parallel = remote ? SLUICE_UPSTREAM_CALLS - 4 : (gint)MAX(executor->parallel, 1u);
-    executions->threads = g_thread_pool_new(job_thread, NULL, parallel, FALSE, NULL);
+    executions->parallel = remote ? SLUICE_UPSTREAM_CALLS - 4 : MAX(executor->parallel, 1u);
+    executions->threads = g_thread_pool_new(job_thread, NULL, (gint)executions->parallel, FALSE, NULL);
+    g_thread_pool_set_sort_function(executions->threads, compare_jobs, NULL);
     g_mutex_init(&executions->lock);
+    g_cond_init(&executions->abandoned);
     executions->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, remove_from_table);
     executions->by_key = g_hash_table_new(sluice_digest_hash, sluice_digest_equal_ptr);
     return executions;
@@ -304,12 +430,16 @@ void sluice_executions_free(SluiceExecutions *executions)
     g_hash_table_iter_init(&iter, executions->by_name);
     while (g_hash_table_iter_next(&iter, NULL, &job))
         g_cancellable_cancel(((SluiceJob *)job)->cancellable);
+    executions->closing = TRUE;
+    g_cond_signal(&executions->abandoned);
     g_mutex_unlock(&executions->lock);
+    g_clear_pointer(&executions->watcher, g_thread_join);
     g_thread_pool_free(executions->threads, FALSE, TRUE);
     g_queue_clear(&executions->ended);
     g_hash_table_unref(executions->by_key);
     g_hash_table_unref(executions->by_name);
     g_mutex_clear(&executions->lock);
+    g_cond_clear(&executions->abandoned);
     g_free(executions);
 }
 
@@ -318,7 +448,8 @@ int64_t sluice_executions_get_timeout(const SluiceExecutions *executions)
     return executions->executor.timeout_us;
 }
 
-void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceAction *action)
+void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceExecuteRequest *request,
+                             SluiceAction *action)
 {
     SluiceDigest key;
     sluice_proxy_key(executions->endpoint, &action->digest, &key, NULL);
@@ -327,10 +458,10 @@ void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, Slu
     if (job != NULL) {
         sluice_action_free(action);
     } else {
-        job = job_new(executions, action, &key);
+        job = job_new(executions, action, &key, request->priority);
         g_thread_pool_push(executions->threads, job, NULL);
     }
-    attach(job, call);
+    attach(job, call, request);
 }
 
 gboolean sluice_executions_join(SluiceExecutions *executions, SluiceCall *call, const char *name)
@@ -341,6 +472,6 @@ gboolean sluice_executions_join(SluiceExecutions *executions, SluiceCall *call, 
         g_mutex_unlock(&executions->lock);
         return FALSE;
     }
-    attach(job, call);
+    attach(job, call, NULL);
     return TRUE;
 }

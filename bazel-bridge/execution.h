@@ -6,6 +6,20 @@
 
 #include "bridge-private.h"
 
+/* ---- Requests (service-execution.c) ---------------------------------------------------------------------------------------------- */
+
+/* Spans lie in the message of the call. */
+typedef struct {
+    SluiceSpan instance, policy;
+    SluiceDigestField action;
+    int64_t skip_cache_lookup, digest_function, inline_stdout, inline_stderr;
+    GArray *inline_files;
+    int priority; /* less comes sooner */
+} SluiceExecuteRequest;
+void sluice_execute_request_free(SluiceExecuteRequest *request);
+/* The result with what the client wants in it; as it is if that fails.  `request` may be NULL. */
+GBytes *sluice_execute_request_inline(SluiceStore *store, const SluiceExecuteRequest *request, GBytes *result);
+
 /* ---- Actions (action.c) ------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -14,10 +28,11 @@ typedef struct {
     gboolean skip_lookup; /* a result that is known elsewhere is not wanted */
     int64_t timeout_us;   /* 0: none */
     gboolean do_not_cache;
-    GPtrArray *arguments;     /* char *, NULL-terminated like the next two */
-    GPtrArray *environment;   /* char *, "NAME=value" */
-    GPtrArray *outputs;       /* char *, relative to the working directory */
-    gboolean outputs_by_kind; /* by the older fields: the first `n_files` are files, the others directories */
+    gboolean directories_only; /* output directories without a Tree */
+    GPtrArray *arguments;      /* char *, NULL-terminated like the next two */
+    GPtrArray *environment;    /* char *, "NAME=value" */
+    GPtrArray *outputs;        /* char *, relative to the working directory */
+    gboolean outputs_by_kind;  /* by the older fields: the first `n_files` are files, the others directories */
     guint n_files;
     char *working_directory; /* "" or relative, without `.` and `..` */
 } SluiceAction;
@@ -32,9 +47,14 @@ gboolean sluice_action_make_parents(SluiceStore *store, const SluiceAction *acti
 
 /* ---- Results (outputs.c) --------------------------------------------------------------------------------------------------------- */
 
-/* An encoded ActionResult of what the command left; `started`, `ended`: g_get_real_time(). */
+/* When what happened to an action: g_get_real_time(). */
+typedef struct {
+    int64_t queued, started;
+} SluiceExecutionTimes;
+
+/* An encoded ActionResult of what the command left. */
 GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, const SluiceExecutionOutcome *outcome,
-                               int64_t started, int64_t ended, GError **error);
+                               const SluiceExecutionTimes *times, GError **error);
 
 /* ---- Operations (operation.c): google.longrunning.Operation messages --------------------------------------------------------------- */
 
@@ -53,7 +73,9 @@ GBytes *sluice_operation_missing(const char *name, const SluiceDigest *action, c
 typedef struct SluiceJob SluiceJob;
 /* The longest time that an action may ask for; 0: any. */
 int64_t sluice_executions_get_timeout(const SluiceExecutions *executions);
-/* Runs the action (taken), or joins the same one that runs; the call is answered when it ends.  The call is in the table's hand then. */
-void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceAction *action);
+/* Runs the action (taken, as the request is), or joins the same one that runs; the call is answered when it ends.  The call is in the table's hand
+ * then. */
+void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, SluiceExecuteRequest *request,
+                             SluiceAction *action);
 /* FALSE: there is no such execution, and the call is still the caller's. */
 gboolean sluice_executions_join(SluiceExecutions *executions, SluiceCall *call, const char *name);

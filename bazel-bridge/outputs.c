@@ -21,8 +21,16 @@ enum {
     TREE_ROOT = 1,
     TREE_CHILDREN = 2,
     METADATA_WORKER = 1,
+    METADATA_QUEUED = 2,
     METADATA_WORKER_START = 3,
     METADATA_WORKER_END = 4,
+    METADATA_FETCH_START = 5,
+    METADATA_FETCH_END = 6,
+    METADATA_EXECUTION_START = 7,
+    METADATA_EXECUTION_END = 8,
+    METADATA_UPLOAD_START = 9,
+    METADATA_UPLOAD_END = 10,
+    METADATA_DURATION = 12,
     TIMESTAMP_SECONDS = 1,
     TIMESTAMP_NANOS = 2
 };
@@ -112,11 +120,13 @@ static gboolean put_directory(Collector *collector, const char *path, const Slui
 {
     SluiceDigest tree, root = entry->digest; /* storing may move the entry's memory */
     g_autoptr(GByteArray) directory = g_byte_array_new();
-    if (!store_tree(collector->store, &root, &tree, error))
-        return FALSE;
     sluice_wire_put_string(directory, OUTPUT_PATH, path);
-    sluice_wire_put_digest(directory, DIRECTORY_TREE, &tree);
-    sluice_wire_put_varint(directory, DIRECTORY_SORTED, TRUE);
+    if (!collector->action->directories_only) {
+        if (!store_tree(collector->store, &root, &tree, error))
+            return FALSE;
+        sluice_wire_put_digest(directory, DIRECTORY_TREE, &tree);
+        sluice_wire_put_varint(directory, DIRECTORY_SORTED, TRUE);
+    }
     sluice_wire_put_digest(directory, DIRECTORY_ROOT, &root);
     put_message(collector->result, RESULT_DIRECTORIES, directory);
     return TRUE;
@@ -164,28 +174,51 @@ static gboolean collect_output(Collector *collector, guint index, GError **error
     g_assert_not_reached();
 }
 
-static void put_timestamp(GByteArray *out, uint32_t number, int64_t time_us)
+/* A Timestamp, or a Duration. */
+static void put_time(GByteArray *out, uint32_t number, int64_t time_us)
 {
     enum { NANOS_IN_US = 1000 };
     g_autoptr(GByteArray) timestamp = g_byte_array_new();
-    sluice_wire_put_varint(timestamp, TIMESTAMP_SECONDS, (uint64_t)(time_us / G_USEC_PER_SEC));
-    sluice_wire_put_varint(timestamp, TIMESTAMP_NANOS, (uint64_t)(time_us % G_USEC_PER_SEC * NANOS_IN_US));
+    if (time_us / G_USEC_PER_SEC != 0)
+        sluice_wire_put_varint(timestamp, TIMESTAMP_SECONDS, (uint64_t)(time_us / G_USEC_PER_SEC));
+    if (time_us % G_USEC_PER_SEC != 0)
+        sluice_wire_put_varint(timestamp, TIMESTAMP_NANOS, (uint64_t)(time_us % G_USEC_PER_SEC * NANOS_IN_US));
     put_message(out, number, timestamp);
 }
 
-static void put_outcome(GByteArray *result, const SluiceExecutionOutcome *outcome, int64_t started, int64_t ended)
+static void put_metadata(GByteArray *result, const SluiceExecutionOutcome *outcome, const SluiceExecutionTimes *times)
 {
+    int64_t now = g_get_real_time();
+    const struct {
+        uint32_t number;
+        int64_t time;
+    } fields[] = {
+        {METADATA_QUEUED, times->queued},
+        {METADATA_WORKER_START, times->started},
+        {METADATA_WORKER_END, now},
+        {METADATA_FETCH_START, times->started},
+        {METADATA_FETCH_END, outcome->started},
+        {METADATA_EXECUTION_START, outcome->started},
+        {METADATA_EXECUTION_END, outcome->ended},
+        {METADATA_UPLOAD_START, outcome->ended},
+        {METADATA_UPLOAD_END, now},
+        {METADATA_DURATION, outcome->ended - outcome->started},
+    };
     g_autoptr(GByteArray) metadata = g_byte_array_new();
+    sluice_wire_put_string(metadata, METADATA_WORKER, g_get_host_name());
+    for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+        put_time(metadata, fields[i].number, fields[i].time);
+    put_message(result, RESULT_METADATA, metadata);
+}
+
+static void put_outcome(GByteArray *result, const SluiceExecutionOutcome *outcome)
+{
     if (outcome->exit_code != 0)
         sluice_wire_put_varint(result, RESULT_EXIT_CODE, (uint64_t)(int64_t)outcome->exit_code);
     if (outcome->standard_output.size > 0)
         sluice_wire_put_digest(result, RESULT_STDOUT, &outcome->standard_output);
     if (outcome->standard_error.size > 0)
         sluice_wire_put_digest(result, RESULT_STDERR, &outcome->standard_error);
-    sluice_wire_put_string(metadata, METADATA_WORKER, "sluice");
-    put_timestamp(metadata, METADATA_WORKER_START, started);
-    put_timestamp(metadata, METADATA_WORKER_END, ended);
-    put_message(result, RESULT_METADATA, metadata);
 }
 
 static gboolean collect(SluiceStore *store, const SluiceAction *action, const SluiceDigest *root, GByteArray *result,
@@ -202,11 +235,12 @@ static gboolean collect(SluiceStore *store, const SluiceAction *action, const Sl
 }
 
 GBytes *sluice_outputs_collect(SluiceStore *store, const SluiceAction *action, const SluiceExecutionOutcome *outcome,
-                               int64_t started, int64_t ended, GError **error)
+                               const SluiceExecutionTimes *times, GError **error)
 {
     g_autoptr(GByteArray) result = g_byte_array_new();
     if (outcome->stopped == NULL && !collect(store, action, &outcome->root, result, error))
         return NULL;
-    put_outcome(result, outcome, started, ended);
+    put_outcome(result, outcome);
+    put_metadata(result, outcome, times);
     return g_byte_array_free_to_bytes(g_steal_pointer(&result));
 }

@@ -13,7 +13,11 @@ enum {
     CACHE_BATCH_COMPRESSORS = 7,
     EXECUTION_FUNCTION = 1,
     EXECUTION_ENABLED = 2,
+    EXECUTION_PRIORITIES = 3,
     EXECUTION_FUNCTIONS = 5,
+    PRIORITIES_RANGE = 1,
+    RANGE_FIRST = 1,
+    RANGE_LAST = 2,
     UPDATES_ENABLED = 1,
     VERSION_MAJOR = 1,
     VERSION_MINOR = 2,
@@ -48,12 +52,22 @@ static void put_cache(GByteArray *out, gboolean accepts_results)
     sluice_wire_put_bytes(out, SERVER_CACHE, cache->data, cache->len);
 }
 
+static void put_priorities(GByteArray *out)
+{
+    g_autoptr(GByteArray) priorities = g_byte_array_new(), range = g_byte_array_new();
+    sluice_wire_put_varint(range, RANGE_FIRST, (uint64_t)(int64_t)SLUICE_PRIORITY_FIRST);
+    sluice_wire_put_varint(range, RANGE_LAST, SLUICE_PRIORITY_LAST);
+    sluice_wire_put_bytes(priorities, PRIORITIES_RANGE, range->data, range->len);
+    sluice_wire_put_bytes(out, EXECUTION_PRIORITIES, priorities->data, priorities->len);
+}
+
 static void put_execution(GByteArray *out)
 {
     g_autoptr(GByteArray) execution = g_byte_array_new();
     const guint8 functions[] = {FUNCTION_SHA256};
     sluice_wire_put_varint(execution, EXECUTION_FUNCTION, FUNCTION_SHA256);
     sluice_wire_put_varint(execution, EXECUTION_ENABLED, TRUE);
+    put_priorities(execution);
     sluice_wire_put_bytes(execution, EXECUTION_FUNCTIONS, functions, sizeof functions);
     sluice_wire_put_bytes(out, SERVER_EXECUTION, execution->data, execution->len);
 }

@@ -2,18 +2,42 @@
 #include "execution.h"
 #include "upstream.h"
 
-typedef struct {
-    SluiceSpan instance;
-    SluiceDigestField action;
-    int64_t skip_cache_lookup, digest_function;
-} Request;
+#define FIELD(member) G_STRUCT_OFFSET(SluiceExecuteRequest, member)
 
 static const SluiceFieldSpec execute_fields[] = {
-    {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Request, instance)},
-    {3, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Request, skip_cache_lookup)},
-    {6, SLUICE_FIELD_DIGEST, G_STRUCT_OFFSET(Request, action)},
-    {9, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Request, digest_function)},
+    {1, SLUICE_FIELD_STRING, FIELD(instance)},         {3, SLUICE_FIELD_INTEGER, FIELD(skip_cache_lookup)},
+    {6, SLUICE_FIELD_DIGEST, FIELD(action)},           {7, SLUICE_FIELD_BYTES, FIELD(policy)},
+    {9, SLUICE_FIELD_INTEGER, FIELD(digest_function)}, {10, SLUICE_FIELD_INTEGER, FIELD(inline_stdout)},
+    {11, SLUICE_FIELD_INTEGER, FIELD(inline_stderr)},  {12, SLUICE_FIELD_STRINGS, FIELD(inline_files)},
 };
+
+typedef struct {
+    int64_t priority;
+} Policy;
+
+static const SluiceFieldSpec policy_fields[] = {{1, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Policy, priority)}};
+
+void sluice_execute_request_free(SluiceExecuteRequest *request)
+{
+    if (request == NULL)
+        return;
+    sluice_fields_clear(execute_fields, G_N_ELEMENTS(execute_fields), request);
+    g_free(request);
+}
+
+static void free_request(gpointer data)
+{
+    sluice_execute_request_free(data);
+}
+
+GBytes *sluice_execute_request_inline(SluiceStore *store, const SluiceExecuteRequest *request, GBytes *result)
+{
+    if (request == NULL || (!request->inline_stdout && !request->inline_stderr && request->inline_files == NULL))
+        return g_bytes_ref(result);
+    const SluiceInlining inlining = {request->inline_stdout != 0, request->inline_stderr != 0, request->inline_files};
+    GBytes *full = sluice_result_inline(store, result, &inlining, NULL);
+    return full != NULL ? full : g_bytes_ref(result);
+}
 
 typedef struct {
     SluiceSpan name;
@@ -84,14 +108,20 @@ static SluiceAction *load(SluiceCall *call, const SluiceDigest *digest, GArray *
     return action != NULL && check_timeout(call, action, error) ? g_steal_pointer(&action) : NULL;
 }
 
+static void answer_known(SluiceCall *call, const SluiceExecuteRequest *request, GBytes *known)
+{
+    g_autoptr(GBytes) result = sluice_execute_request_inline(sluice_call_get_store(call), request, known);
+    answer(call, sluice_operation_succeeded(ANSWERED_NAME, &request->action.value, result, TRUE, NULL));
+}
+
 static void execute(SluiceCall *call)
 {
-    Request request = *(Request *)call->state;
-    const SluiceDigest *digest = &request.action.value;
+    SluiceExecuteRequest *request = call->state;
+    const SluiceDigest *digest = &request->action.value;
     GError *error = NULL;
-    g_autoptr(GBytes) known = request.skip_cache_lookup ? NULL : find_result(call, digest, &error);
+    g_autoptr(GBytes) known = request->skip_cache_lookup ? NULL : find_result(call, digest, &error);
     if (known != NULL) {
-        answer(call, sluice_operation_succeeded(ANSWERED_NAME, digest, known, TRUE, NULL));
+        answer_known(call, request, known);
         return;
     }
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
@@ -102,29 +132,40 @@ static void execute(SluiceCall *call)
         sluice_action_free(action);
         answer(call, sluice_operation_missing(ANSWERED_NAME, digest, missing));
     } else {
-        action->skip_lookup = request.skip_cache_lookup != 0;
-        call->free_state(call->state);
+        action->skip_lookup = request->skip_cache_lookup != 0;
         sluice_call_set_state(call, NULL, NULL);
-        sluice_executions_start(call->endpoint->executions, call, action);
+        sluice_executions_start(call->endpoint->executions, call, request, action);
     }
+}
+
+static gboolean decode(SluiceCall *call, SluiceExecuteRequest *request, GError **error)
+{
+    Policy policy = {0};
+    if (!sluice_fields_decode(call->message.data, call->message.length, execute_fields, G_N_ELEMENTS(execute_fields),
+                              request, error) ||
+        !sluice_request_check(request->instance, request->digest_function, error) ||
+        (request->policy.data != NULL &&
+         !sluice_fields_decode(request->policy.data, request->policy.length, policy_fields, G_N_ELEMENTS(policy_fields),
+                               &policy, error)))
+        return FALSE;
+    request->priority = (int)CLAMP(policy.priority, SLUICE_PRIORITY_FIRST, SLUICE_PRIORITY_LAST);
+    if (request->action.present)
+        return TRUE;
+    g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_DIGEST, "the action's digest is missing");
+    return FALSE;
 }
 
 void sluice_handle_execute(SluiceCall *call)
 {
-    Request *request = g_new0(Request, 1);
+    SluiceExecuteRequest *request = g_new0(SluiceExecuteRequest, 1);
     GError *error = NULL;
-    sluice_call_set_state(call, request, g_free);
+    sluice_call_set_state(call, request, free_request);
     if (!check_executor(call))
         return;
-    if (!sluice_fields_decode(call->message.data, call->message.length, execute_fields, G_N_ELEMENTS(execute_fields),
-                              request, &error) ||
-        !sluice_request_check(request->instance, request->digest_function, &error)) {
-        sluice_call_fail_error(call, error);
-    } else if (!request->action.present) {
-        sluice_call_fail(call, GRPC_STATUS_INVALID_ARGUMENT, "the action's digest is missing");
-    } else {
+    if (decode(call, request, &error))
         sluice_call_run(call, execute);
-    }
+    else
+        sluice_call_fail_error(call, error);
 }
 
 void sluice_handle_wait_execution(SluiceCall *call)

@@ -101,8 +101,10 @@ static gboolean run_command(Run *run, SluiceExecutionOutcome *outcome, GError **
         .new_session = TRUE,
     };
     GError *problem = NULL;
-    return sluice_sandbox_run(run->sandbox, &command, &outcome->exit_code, &problem) ||
-           translate(problem, outcome, error);
+    outcome->started = g_get_real_time();
+    gboolean ok = sluice_sandbox_run(run->sandbox, &command, &outcome->exit_code, &problem);
+    outcome->ended = g_get_real_time();
+    return ok || translate(problem, outcome, error);
 }
 
 /* Of what was stopped, no more than it may say. */

@@ -1,4 +1,5 @@
 /* Execute and WaitExecution with an executor of our own: what is run, merged, cancelled, kept, refused. */
+#include "bridge-private.h"
 #include "served.h"
 
 #define EXECUTE      RPC_REAPI("Execution/Execute")
@@ -18,6 +19,8 @@ typedef struct {
     _Atomic int runs, cancelled, held;
     _Atomic int64_t timeout_us; /* of the last one */
     GMutex gate;                /* "hold" waits for it */
+    GMutex lock;                /* for what follows */
+    GString *order;             /* the second words of what ran */
 } Bench;
 
 static gboolean finish(Bench *bench, const SluiceExecution *execution, SluiceExecutionOutcome *outcome, GError **error)
@@ -49,6 +52,11 @@ static gboolean execute(const SluiceExecution *execution, GCancellable *cancella
     const char *what = execution->arguments[0];
     bench->runs++;
     bench->timeout_us = execution->timeout_us;
+    outcome->started = g_get_real_time();
+    outcome->ended = outcome->started + 1;
+    g_mutex_lock(&bench->lock);
+    g_string_append_printf(bench->order, "%s ", execution->arguments[1]);
+    g_mutex_unlock(&bench->lock);
     if (strcmp(what, "broken") == 0)
         g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the machine is broken");
     if (strcmp(what, "slow") == 0)
@@ -73,6 +81,8 @@ static void bench_open(Bench *bench, SluiceCacheWrites writes)
     GError *error = NULL;
     memset(bench, 0, sizeof *bench);
     g_mutex_init(&bench->gate);
+    g_mutex_init(&bench->lock);
+    bench->order = g_string_new(NULL);
     served_open(&bench->served, NULL, SLUICE_CACHE_WRITES_OFF);
     const SluiceExecutor executor = {execute, bench, 2, LONGEST * G_USEC_PER_SEC};
     const SluiceDigest environment = fixture_put(&bench->served.fixture, "an environment");
@@ -90,6 +100,8 @@ static void bench_close(Bench *bench)
     sluice_endpoint_close(bench->endpoint);
     served_close(&bench->served);
     g_mutex_clear(&bench->gate);
+    g_mutex_clear(&bench->lock);
+    g_string_free(bench->order, TRUE);
 }
 
 /* ---- Messages ------------------------------------------------------------------------------------------------------------------ */
@@ -97,7 +109,7 @@ static void bench_close(Bench *bench)
 typedef struct {
     const char *what, *text, *output, *working_directory;
     gboolean do_not_cache, old_fields;
-    unsigned timeout;
+    unsigned timeout, format;
 } Wish;
 
 static SluiceDigest put_command(Bench *bench, const Wish *wish)
@@ -112,6 +124,8 @@ static SluiceDigest put_command(Bench *bench, const Wish *wish)
         sluice_wire_put_string(command, 6, wish->working_directory);
     if (!wish->old_fields)
         sluice_wire_put_string(command, 7, wish->output != NULL ? wish->output : "out/file");
+    if (wish->format != 0)
+        sluice_wire_put_varint(command, 9, wish->format);
     return fixture_put_array(&bench->served.fixture, command);
 }
 
@@ -344,6 +358,7 @@ typedef struct {
     Bench *bench;
     const SluiceDigest *action;
     RpcClient client;
+    int priority;
 } Caller;
 
 static gpointer call_in_thread(gpointer data)
@@ -400,21 +415,154 @@ static void test_wait(void)
     bench_close(&bench);
 }
 
+/* The client goes before there is an answer. */
+static void run_and_go(Bench *bench, const SluiceDigest *action)
+{
+    g_auto(RpcResult) result = {0};
+    g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_ptr_array_add(messages, g_byte_array_free_to_bytes(served_request(6, action)));
+    rpc_call(&bench->client, EXECUTE, messages, FALSE, 200, &result);
+}
+
+/* A client that goes and comes back finds what it wanted still running. */
+static void test_comes_back(void)
+{
+    Bench bench;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    SluiceDigest action = put_action(&bench, &(Wish){.what = "hold"}, &sluice_digest_empty);
+    g_autofree char *address = g_strdup_printf("unix:%s/executing", bench.served.fixture.directory);
+    Caller caller = {.bench = &bench, .action = &action};
+    rpc_client_open(&caller.client, address);
+    g_mutex_lock(&bench.gate);
+    run_and_go(&bench, &action);
+    while (!bench.held)
+        g_usleep(1000);
+    GThread *thread = g_thread_new("caller", call_in_thread, &caller);
+    while (served_stats(bench.endpoint).calls < 2)
+        g_usleep(1000);
+    g_usleep(50000);
+    g_mutex_unlock(&bench.gate);
+    g_thread_join(thread);
+    rpc_client_close(&caller.client);
+    g_assert_cmpint(bench.runs, ==, 1);
+    bench_close(&bench);
+}
+
+static gpointer run_with_priority(gpointer data)
+{
+    Caller *caller = data;
+    GByteArray *request = served_request(6, caller->action);
+    g_autoptr(GByteArray) policy = g_byte_array_new();
+    sluice_wire_put_varint(policy, 1, (uint64_t)(int64_t)caller->priority);
+    sluice_wire_put_bytes(request, 7, policy->data, policy->len);
+    g_autoptr(GPtrArray) answers = served_stream(&caller->client, EXECUTE, served_messages(request, NULL), OK);
+    g_assert_cmpuint(answers->len, ==, 3); /* queued, executing, completed */
+    return NULL;
+}
+
+/* Of two threads, one never comes back; what waits for the other is sorted. */
+static void test_priority(void)
+{
+    Bench bench;
+    const int priorities[] = {5, 0, -5};
+    static const char *const names[] = {"last", "middle", "first"};
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    SluiceDigest forever = put_action(&bench, &(Wish){.what = "forever", .text = "a"}, &sluice_digest_empty);
+    SluiceDigest hold = put_action(&bench, &(Wish){.what = "hold", .text = "b"}, &sluice_digest_empty);
+    SluiceDigest actions[G_N_ELEMENTS(names)];
+    Caller callers[G_N_ELEMENTS(names)];
+    GThread *threads[G_N_ELEMENTS(names)];
+    g_autofree char *address = g_strdup_printf("unix:%s/executing", bench.served.fixture.directory);
+    g_mutex_lock(&bench.gate);
+    run_and_go(&bench, &forever);
+    run_and_go(&bench, &hold);
+    while (bench.runs < 2)
+        g_usleep(1000);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        actions[i] = put_action(&bench, &(Wish){.what = "run", .text = names[i]}, &sluice_digest_empty);
+        callers[i] = (Caller){.bench = &bench, .action = &actions[i], .priority = priorities[i]};
+        rpc_client_open(&callers[i].client, address);
+        threads[i] = g_thread_new("caller", run_with_priority, &callers[i]);
+    }
+    g_usleep(200000);
+    g_mutex_unlock(&bench.gate);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_thread_join(threads[i]);
+        rpc_client_close(&callers[i].client);
+    }
+    g_assert_cmpstr(bench.order->str, ==, "a b first middle last ");
+    bench_close(&bench);
+}
+
+static void test_inlined(void)
+{
+    Bench bench;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    SluiceDigest action = put_action(&bench, &(Wish){.what = "run", .text = "words"}, &sluice_digest_empty);
+    for (int run = 0; run < 2; run++) { /* executed, then from the cache */
+        GByteArray *request = served_request(6, &action);
+        sluice_wire_put_varint(request, 10, TRUE);
+        sluice_wire_put_string(request, 12, "out/file");
+        g_autoptr(GPtrArray) answers = served_stream(&bench.client, EXECUTE, served_messages(request, NULL), OK);
+        g_autoptr(GBytes) response = response_of(answers), result = served_bytes(response, 1);
+        g_autoptr(GBytes) said = served_bytes(result, 5), file = served_bytes(result, 2), held = served_bytes(file, 5);
+        g_assert_cmpmem(g_bytes_get_data(said, NULL), g_bytes_get_size(said), "words", 5);
+        g_assert_cmpmem(g_bytes_get_data(held, NULL), g_bytes_get_size(held), "words", 5);
+        g_assert_true(is_cached(response) == (run == 1));
+    }
+    /* what is kept is not changed by it */
+    g_autoptr(GBytes) found = served_call(&bench.client, GET_RESULT, served_request(2, &action), OK);
+    g_assert_cmpuint(served_count(found, 5), ==, 0);
+    bench_close(&bench);
+}
+
+static void test_formats(void)
+{
+    enum { TREE_ONLY, DIRECTORY_ONLY, BOTH };
+    Bench bench;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    for (unsigned format = TREE_ONLY; format <= BOTH; format++) {
+        g_autoptr(GBytes) response = run_wish(&bench, &(Wish){.what = "run", .output = "out", .format = format});
+        g_autoptr(GBytes) result = served_bytes(response, 1), directory = served_bytes(result, 3);
+        g_assert_cmpuint(served_count(directory, 3), ==, format != DIRECTORY_ONLY);
+        g_assert_cmpuint(served_count(directory, 5), ==, 1);
+    }
+    bench_close(&bench);
+}
+
+/* All times are there, and in order. */
+static void test_metadata(void)
+{
+    static const uint32_t in_order[] = {2, 3, 5, 6, 7, 8, 9, 10, 4};
+    Bench bench;
+    uint64_t last = 0;
+    bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    g_autoptr(GBytes) response = run_wish(&bench, &(Wish){.what = "run"});
+    g_autoptr(GBytes) result = served_bytes(response, 1), metadata = served_bytes(result, 9);
+    g_assert_cmpuint(served_count(metadata, 1), ==, 1);
+    for (gsize i = 0; i < G_N_ELEMENTS(in_order); i++) {
+        g_autoptr(GBytes) time = served_bytes(metadata, in_order[i]);
+        uint64_t nanos = served_number(time, 1) * 1000000000 + served_number(time, 2);
+        g_assert_cmpuint(nanos, >=, last);
+        last = nanos;
+    }
+    g_assert_cmpuint(served_count(metadata, 11), ==, 0);
+    g_assert_cmpuint(served_count(metadata, 12), ==, 1);
+    bench_close(&bench);
+}
+
 /* A client that goes ends what nobody else wants. */
 static void test_cancelled(void)
 {
     Bench bench;
-    g_auto(RpcResult) result = {0};
     bench_open(&bench, SLUICE_CACHE_WRITES_EXECUTED);
+    bench.served.bridge->execution_patience = 10;
     SluiceDigest action = put_action(&bench, &(Wish){.what = "forever"}, &sluice_digest_empty);
-    g_autoptr(GPtrArray) messages = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    g_ptr_array_add(messages, g_byte_array_free_to_bytes(served_request(6, &action)));
-    rpc_call(&bench.client, EXECUTE, messages, FALSE, 200, &result);
+    run_and_go(&bench, &action);
     while (bench.cancelled == 0)
         g_usleep(1000);
     g_assert_cmpint(bench.runs, ==, 1);
     /* one that runs while the endpoint closes is ended, too */
-    rpc_result_clear(&result);
     bench.held = FALSE;
     g_autoptr(GBytes) ran = run_wish(&bench, &(Wish){.what = "run"});
     bench_close(&bench);
@@ -432,6 +580,11 @@ int main(int argc, char **argv)
     g_test_add_func("/execution/refused", test_refused);
     g_test_add_func("/execution/merged", test_merged);
     g_test_add_func("/execution/wait", test_wait);
+    g_test_add_func("/execution/comes-back", test_comes_back);
+    g_test_add_func("/execution/priority", test_priority);
+    g_test_add_func("/execution/inlined", test_inlined);
+    g_test_add_func("/execution/formats", test_formats);
+    g_test_add_func("/execution/metadata", test_metadata);
     g_test_add_func("/execution/cancelled", test_cancelled);
     return g_test_run();
 }
