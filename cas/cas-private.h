@@ -61,6 +61,9 @@ gboolean cas_error(GError **error, SluiceCasError code, const char *format, ...)
 gboolean cas_error_errno(GError **error, int number, const char *format, ...) G_GNUC_PRINTF(3, 4);
 gboolean cas_error_missing(GError **error, const SluiceDigest *digest);
 
+/* A pool whose threads are gone when it was freed: those that GLib keeps for the next pool would be missing in a child that is forked later, and waited for. */
+GThreadPool *cas_thread_pool_new(GFunc func, gpointer data, unsigned threads);
+
 /* ---- Index -------------------------------------------------------------------------------------------------------------- */
 
 typedef enum {

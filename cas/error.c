@@ -39,3 +39,9 @@ gboolean cas_error_missing(GError **error, const SluiceDigest *digest)
     return cas_error(error, SLUICE_CAS_ERROR_NOT_FOUND, "blob %s is not in the store",
                      sluice_digest_string(digest, text));
 }
+
+GThreadPool *cas_thread_pool_new(GFunc func, gpointer data, unsigned threads)
+{
+    g_thread_pool_set_max_unused_threads(0);
+    return g_thread_pool_new(func, data, (gint)threads, TRUE, NULL);
+}

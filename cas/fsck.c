@@ -156,7 +156,7 @@ static void check_chunk(gpointer data, gpointer user_data)
 
 static void check_blobs(Fsck *fsck)
 {
-    GThreadPool *pool = g_thread_pool_new(check_chunk, fsck, (gint)g_get_num_processors(), FALSE, NULL);
+    GThreadPool *pool = cas_thread_pool_new(check_chunk, fsck, g_get_num_processors());
     for (guint i = 0; i < fsck->blobs->len; i += CHUNK)
         g_thread_pool_push(pool, GUINT_TO_POINTER(i + 1), NULL);
     g_thread_pool_free(pool, FALSE, TRUE);

@@ -348,17 +348,22 @@ static gboolean store_directories(SluiceStore *store, ImportDirectory *top, cons
 
 static void import_init(Import *import, SluiceStore *store, const SluiceImportOptions *options, int top_fd)
 {
-    unsigned threads = options != NULL && options->threads > 0 ? options->threads : g_get_num_processors();
     *import = (Import){.index = store->index, .top_fd = top_fd};
     ingest_init(&import->ingest, store->index, options != NULL && options->by_link);
     g_mutex_init(&import->lock);
     g_cond_init(&import->idle);
-    import->pool = g_thread_pool_new(run_job, import, (gint)MIN(threads, 64), FALSE, NULL);
+}
+
+static void start_pool(Import *import, const SluiceImportOptions *options)
+{
+    unsigned threads = options != NULL && options->threads > 0 ? options->threads : g_get_num_processors();
+    import->pool = cas_thread_pool_new(run_job, import, MIN(threads, 64));
 }
 
 static void import_clear(Import *import)
 {
-    g_thread_pool_free(import->pool, FALSE, TRUE);
+    if (import->pool != NULL)
+        g_thread_pool_free(import->pool, FALSE, TRUE);
     ingest_clear(&import->ingest);
     g_cond_clear(&import->idle);
     g_mutex_clear(&import->lock);
@@ -370,6 +375,7 @@ static gboolean import_directory(SluiceStore *store, int top_fd, const SluiceImp
     Import import;
     ImportDirectory *top = new_directory(g_strdup(""), 0);
     import_init(&import, store, options, top_fd);
+    start_pool(&import, options);
     push(&import, top, 0, 0);
     wait_idle(&import);
     gboolean ok = import.error == NULL && ingest_flush(&import.ingest, error) &&

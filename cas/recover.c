@@ -257,7 +257,7 @@ gboolean cas_recover_blobs(CasIndex *index, gboolean rebuild, GError **error)
     if (fstatat(index->root_fd, "index/data.mdb", &status, 0) == 0)
         healing.suspicious.tv_sec = status.st_mtim.tv_sec - WRITE_OUT_TIME;
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
-    GThreadPool *pool = g_thread_pool_new(examine, &healing, (gint)g_get_num_processors(), FALSE, NULL);
+    GThreadPool *pool = cas_thread_pool_new(examine, &healing, g_get_num_processors());
     for (guint i = 0; i < objects->len; i++) {
         const CasObject *object = &g_array_index(objects, CasObject, i);
         if (!is_suspicious(&healing, object))

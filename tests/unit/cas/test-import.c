@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,6 +71,26 @@ static void test_import_single(Fixture *fixture, gconstpointer data)
         g_autofree char *text = fixture_describe(fixture, &root);
         g_assert_cmpstr(text, ==, expected[i]);
     }
+}
+
+/* A program that imports, then forks, and imports in the child: threads that GLib keeps are not there, and would be waited for. */
+static void test_import_in_child(Fixture *fixture, gconstpointer data)
+{
+    make_sample(fixture);
+    fixture_write(fixture, "other/file", "other", 0644);
+    import(fixture, "in", FALSE);
+    g_autofree char *path = fixture_path(fixture, "other");
+    g_autofree char *place = g_strdup(sluice_store_get_path(fixture->store));
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        SluiceDigest root;
+        SluiceStore *store = sluice_store_open(place, NULL, NULL);
+        _exit(store != NULL && sluice_store_import(store, AT_FDCWD, path, NULL, &root, NULL) ? 0 : 1);
+    }
+    int status = -1;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
 }
 
 static void test_import_failures(Fixture *fixture, gconstpointer data)
@@ -349,6 +370,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST("/cas/import/import", test_import);
     FIXTURE_TEST("/cas/import/single", test_import_single);
+    FIXTURE_TEST("/cas/import/in-child", test_import_in_child);
     FIXTURE_TEST("/cas/import/failures", test_import_failures);
     FIXTURE_TEST("/cas/import/known-files", test_known_files);
     FIXTURE_TEST("/cas/import/racy-write", test_racy_write);
