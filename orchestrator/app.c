@@ -197,6 +197,23 @@ static GPtrArray *load_words(App *app, const char *const *words, GError **error)
                              : session_load_elements(app->session, (const char *const *)names, error);
 }
 
+gboolean app_need_target(App *app, const char *argument, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    guint count;
+    arguments_words(app->arguments, &count);
+    if (count > 0)
+        return TRUE;
+    if (!app_load_project(app, &problem) && g_strcmp0(error_get_reason(problem), "MISSING_PROJECT_CONF") != 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    if (app->session && session_workspace_element(app->session))
+        return TRUE;
+    app_set_missing_argument(app, argument, error);
+    return FALSE;
+}
+
 GPtrArray *app_load(App *app, const char *const *names, GError **error)
 {
     Activity activity = app_begin(app, NULL, "Loading elements");
@@ -220,7 +237,10 @@ GPtrArray *app_load_selection(App *app, const char *deps, GPtrArray **targets, G
     if (!loaded)
         return NULL;
     const char *wanted = arguments_get(app->arguments, "deps");
-    g_autoptr(GPtrArray) elements = pipeline_select(loaded, deps_selection_parse(wanted ? wanted : deps));
+    DepsSelection fallback = deps_selection_parse(deps), selection = wanted ? deps_selection_parse(wanted) : fallback;
+    if (selection == DEPS_NONE && fallback == DEPS_REDIRECT)
+        selection = DEPS_REDIRECT;
+    g_autoptr(GPtrArray) elements = pipeline_select(loaded, selection);
     GPtrArray *kept = apply_except(app, elements, loaded, error);
     if (kept && targets)
         *targets = g_steal_pointer(&loaded);

@@ -57,7 +57,10 @@ gboolean app_load_project(App *app, GError **error);
 Session *app_load_session(App *app, const char *directory, const char *const *project_options, GError **error);
 /* Loads elements and what they depend on, as an activity in the log.  `names` may have globs, and may be empty: the project's default targets. */
 GPtrArray *app_load(App *app, const char *const *names, GError **error);
-/* As app_load, then --except and --deps of the command line (`deps` is the default). Elements in staging order; `targets` may be NULL. */
+/* For commands that work on one: without words it is the element whose workspace the command was started in, which app_load finds too; or APP. */
+gboolean app_need_target(App *app, const char *argument, GError **error);
+/* As app_load, then --except and --deps of the command line (`deps` is the default). Elements in staging order;
+ * `targets` may be NULL. */
 GPtrArray *app_load_selection(App *app, const char *deps, GPtrArray **targets, GError **error);
 /* States of elements from the store, asked under "Query cache" for `elements`. */
 States *app_query(App *app, GPtrArray *elements, GError **error);

@@ -1,143 +1,17 @@
 /* cmd-artifact.c - `artifact show|log|list-contents|delete` and `checkout` */
+#include "artifact-names.h"
 #include "build.h"
 #include "output.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-/* What a word on the command line stands for. */
-typedef struct {
-    char *shown;      /* how it is called in output */
-    char *ref;        /* name in the store */
-    Element *element; /* or NULL: named by its ref */
-    gboolean matched; /* by a glob */
-} Named;
-
-static void named_free(gpointer data)
-{
-    Named *named = data;
-    g_free(named->shown);
-    g_free(named->ref);
-    g_free(named);
-}
-
-static void add_named(GPtrArray *out, const char *shown, const char *ref, Element *element)
-{
-    Named *named = g_new0(Named, 1);
-    named->shown = g_strdup(shown);
-    named->ref = g_strdup(ref);
-    named->element = element;
-    g_ptr_array_add(out, named);
-}
-
-/* "project/element/key": three parts, the last 64 digits; or a glob that does not end in ".bst". */
-static gboolean is_glob(const char *word)
-{
-    return strpbrk(word, "*?[") != NULL;
-}
-
-static gboolean is_artifact_name(const char *word)
-{
-    return is_glob(word) ? !g_str_has_suffix(word, ".bst") : artifact_is_ref_name(word);
-}
-
-/* The name of an element that has no key yet still has something to show. */
-static char *ref_of_element(const Element *element)
-{
-    char *ref = artifact_ref_name(element, NULL);
-    if (ref)
-        return ref;
-    g_autofree char *name = element_normal_name(element);
-    return g_strdup_printf("%s/%s/%s", project_name(element->project), name, "????????");
-}
-
-static gboolean add_refs(App *app, const char *word, GPtrArray *out, GError **error)
-{
-    if (!is_glob(word)) {
-        add_named(out, word, word, NULL);
-        return TRUE;
-    }
-    g_autoptr(GPtrArray) names = artifact_list(app->store, word, error);
-    for (guint i = 0; names && i < names->len; i++) {
-        add_named(out, names->pdata[i], names->pdata[i], NULL);
-        ((Named *)out->pdata[out->len - 1])->matched = TRUE;
-    }
-    return names != NULL;
-}
-
-static gboolean matches_element(const char *glob, const Element *element)
-{
-    return g_pattern_match_simple(glob, element->full_name);
-}
-
-/* Element names, and globs over all elements that the default targets reach. */
-static gboolean add_elements(App *app, GPtrArray *words, DepsSelection deps, GPtrArray *out, GError **error)
-{
-    g_autoptr(GPtrArray) plain = g_ptr_array_new(), targets = g_ptr_array_new();
-    for (guint i = 0; i < words->len; i++)
-        if (!is_glob(words->pdata[i]))
-            g_ptr_array_add(plain, words->pdata[i]);
-    gboolean globs = plain->len < words->len;
-    g_ptr_array_add(plain, NULL);
-    if (plain->len > 1 || words->len == 0) {
-        g_autoptr(GPtrArray) loaded = app_load(app, (const char *const *)plain->pdata, error);
-        if (!loaded)
-            return FALSE;
-        g_ptr_array_extend(targets, loaded, NULL, NULL);
-    }
-    static const char *const none[] = {NULL};
-    g_autoptr(GPtrArray) all = globs ? app_load(app, none, error) : NULL;
-    if (globs && !all)
-        return FALSE;
-    g_autoptr(GPtrArray) reached = globs ? pipeline_select(all, DEPS_ALL) : NULL;
-    for (guint i = 0; globs && i < words->len; i++)
-        for (guint j = 0; is_glob(words->pdata[i]) && j < reached->len; j++)
-            if (matches_element(words->pdata[i], reached->pdata[j]))
-                g_ptr_array_add(targets, reached->pdata[j]);
-    pipeline_drop_junctions(targets);
-    g_autoptr(GPtrArray) elements = pipeline_select(targets, deps);
-    g_autoptr(States) states = app->strict ? NULL : app_query(app, elements, error);
-    if (!app->strict && !states)
-        return FALSE;
-    for (guint i = 0; i < elements->len; i++) {
-        Element *element = elements->pdata[i];
-        g_autofree char *ref = ref_of_element(element);
-        add_named(out, element->full_name, ref, element);
-    }
-    return TRUE;
-}
-
-/* All that the command line names.  Artifact names work without a project. */
-static GPtrArray *name_artifacts(App *app, DepsSelection deps, GError **error)
-{
-    if (!app_open_store(app, error))
-        return NULL;
-    g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(named_free);
-    g_autoptr(GPtrArray) elements = g_ptr_array_new();
-    guint count;
-    const char *const *words = arguments_words(app->arguments, &count);
-    for (guint i = 0; i < count; i++) {
-        if (!is_artifact_name(words[i]))
-            g_ptr_array_add(elements, (gpointer)words[i]);
-        else if (!add_refs(app, words[i], out, error))
-            return NULL;
-    }
-    if ((elements->len > 0 || count == 0) && !add_elements(app, elements, deps, out, error))
-        return NULL;
-    return g_steal_pointer(&out);
-}
 
 static DepsSelection wanted_deps(const App *app, const char *fallback)
 {
     const char *deps = arguments_get(app->arguments, "deps");
     return deps_selection_parse(deps ? deps : fallback);
-}
-
-static Artifact *load_named(App *app, const Named *named, GError **error)
-{
-    return named->element ? artifact_find(app->store, named->element, app->strict, error)
-                          : artifact_load(app->store, named->ref, error);
 }
 
 static void warn_not_cached(App *app, const Named *named)
@@ -162,11 +36,11 @@ static gboolean is_known(GHashTable *seen, Named *named, const Artifact *artifac
 
 static gboolean for_each(App *app, NamedFunc func, gpointer data, GError **error)
 {
-    g_autoptr(GPtrArray) all = name_artifacts(app, wanted_deps(app, "none"), error);
+    g_autoptr(GPtrArray) all = artifacts_named(app, wanted_deps(app, "none"), error);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; all && i < all->len; i++) {
         g_autoptr(GError) local = NULL;
-        g_autoptr(Artifact) artifact = load_named(app, all->pdata[i], &local);
+        g_autoptr(Artifact) artifact = named_load(app, all->pdata[i], &local);
         if (local) {
             g_propagate_error(error, g_steal_pointer(&local));
             return FALSE;
@@ -208,12 +82,12 @@ static gboolean write_log(App *app, const Named *named, GBytes *text, const char
         app_print(clean);
         return TRUE;
     }
-    if (g_mkdir_with_parents(directory, 0755) < 0) {
-        error_set(error, ERROR_STREAM, NULL, NULL, "Failed to create directory '%s': %s", directory, g_strerror(errno));
-        return FALSE;
+    g_auto(GStrv) parts = g_strsplit(named->ref, "/", 3);
+    g_autofree char *path = g_strdup_printf("%s/%s.log", directory, parts[1]);
+    if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+        g_free(path);
+        path = g_strdup_printf("%s/%s-%s-%s.log", directory, parts[0], parts[1], parts[2]);
     }
-    g_autofree char *name = g_strdelimit(g_strdup(named->ref), "/", '-');
-    g_autofree char *path = g_strdup_printf("%s/%s.log", directory, name);
     return g_file_set_contents(path, data, length, error);
 }
 
@@ -231,7 +105,15 @@ static gboolean log_one(App *app, const Named *named, const Artifact *artifact, 
 
 int cmd_artifact_log(App *app, GError **error)
 {
-    return for_each(app, log_one, (gpointer)arguments_get(app->arguments, "out"), error) ? 0 : EXIT_REPORT;
+    const char *directory = arguments_get(app->arguments, "out");
+    if (directory && mkdir(directory, 0755) != 0) {
+        g_autofree char *text = errno == EEXIST
+                                    ? g_strdup_printf("Error: %s already exists\n", directory)
+                                    : g_strdup_printf("Error: cannot create %s: %s\n", directory, g_strerror(errno));
+        log_text(app->log, text);
+        return 1;
+    }
+    return for_each(app, log_one, (gpointer)directory, error) ? 0 : EXIT_REPORT;
 }
 
 /* ---- list-contents ---------------------------------------------------------------------------------------------------------- */
@@ -322,7 +204,7 @@ static gboolean delete_ref(App *app, const char *ref, guint *removed, GError **e
 
 int cmd_artifact_delete(App *app, GError **error)
 {
-    g_autoptr(GPtrArray) all = name_artifacts(app, wanted_deps(app, "none"), error);
+    g_autoptr(GPtrArray) all = artifacts_named(app, wanted_deps(app, "none"), error);
     guint removed = 0;
     for (guint i = 0; all && i < all->len; i++) {
         const Named *named = all->pdata[i];
@@ -348,7 +230,7 @@ static gboolean wrap_staging_error(GError **error)
     g_autoptr(GError) inner = g_steal_pointer(error);
     gboolean ours = inner->domain == ORCHESTRATOR_ERROR;
     error_set(error, ERROR_STREAM, ours ? error_get_reason(inner) : NULL, NULL,
-              "Error while staging dependencies into a sandbox: %s", inner->message);
+              "Error while staging dependencies into a sandbox: '%s'", inner->message);
     error_set_detail(*error, ours ? error_get_detail(inner) : NULL);
     return FALSE;
 }
@@ -356,8 +238,8 @@ static gboolean wrap_staging_error(GError **error)
 static gboolean has_commands(GPtrArray *elements)
 {
     for (guint i = 0; i < elements->len; i++) {
-        const char *const *commands_of = element_integration_commands(elements->pdata[i]);
-        if (commands_of && *commands_of)
+        g_autoptr(GPtrArray) of_element = build_integration_commands(elements->pdata[i]);
+        if (of_element->len > 0)
             return TRUE;
     }
     return FALSE;
@@ -382,11 +264,19 @@ static gboolean stage_files(App *app, Element *element, SluiceDigest *root, GErr
 }
 
 /* The files of the element alone. */
-static gboolean own_files(App *app, const Artifact *artifact, const char *name, SluiceDigest *root, GError **error)
+static gboolean own_files(const Artifact *artifact, const Named *named, SluiceDigest *root, GError **error)
 {
     if (artifact && artifact->has_files) {
         *root = artifact->files;
         return TRUE;
+    }
+    const char *name = named->shown;
+    if (!named->element) {
+        error_set(error, ERROR_ELEMENT, "missing-sandbox-config", NULL, "Error preparing sandbox for element: %s",
+                  name);
+        error_set_detail(error ? *error : NULL, "This is most likely an artifact that is not yet cached, try building "
+                                                "the artifact first");
+        return FALSE;
     }
     error_set(error, ERROR_ARTIFACT, "uncached-checkout-attempt", NULL, "%s: Artifact not cached", name);
     error_set_detail(error ? *error : NULL, "Build it first: sluice build");
@@ -396,15 +286,27 @@ static gboolean own_files(App *app, const Artifact *artifact, const char *name, 
 static gboolean find_files(App *app, const Named *named, SluiceDigest *root, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    g_autoptr(Artifact) artifact = load_named(app, named, &local);
+    g_autoptr(Artifact) artifact = named_load(app, named, &local);
     gboolean success = FALSE;
     if (local)
         g_propagate_error(error, g_steal_pointer(&local));
     else if (!named->element || wanted_deps(app, "run") == DEPS_NONE || !artifact)
-        success = own_files(app, artifact, named->shown, root, error);
+        success = own_files(artifact, named, root, error);
     else
         success = stage_files(app, named->element, root, error);
     return success || wrap_staging_error(error);
+}
+
+/* What an artifact was built on, from the cache alone. */
+static gboolean merge_files(App *app, GPtrArray *all, SluiceDigest *root, GError **error)
+{
+    g_autoptr(SluiceTree) tree = sluice_tree_new(app->store);
+    for (guint i = 0; i < all->len; i++) {
+        SluiceDigest files;
+        if (!find_files(app, all->pdata[i], &files, error) || !sluice_tree_merge(tree, "/", &files, NULL, NULL, error))
+            return FALSE;
+    }
+    return sluice_tree_commit(tree, root, error);
 }
 
 static gboolean write_checkout(App *app, Element *element, const SluiceDigest *root, const char *directory,
@@ -419,13 +321,11 @@ static gboolean write_checkout(App *app, Element *element, const SluiceDigest *r
     return app_finish(&activity, success);
 }
 
-static char *default_directory(const Named *named)
+/* Named as it was asked for. */
+static char *default_directory(const char *word)
 {
-    g_autofree char *name = named->element ? element_normal_name(named->element) : NULL;
-    if (!name) {
-        g_auto(GStrv) parts = g_strsplit(named->ref, "/", 3);
-        name = g_strdup(parts[0] && parts[1] ? parts[1] : "checkout");
-    }
+    gsize length = strlen(word) - (g_str_has_suffix(word, ".bst") ? strlen(".bst") : 0);
+    g_autofree char *name = g_strndup(word, length);
     return g_canonicalize_filename(name, NULL);
 }
 
@@ -434,15 +334,13 @@ static gboolean check_checkout_options(App *app, GError **error)
 {
     const Arguments *arguments = app->arguments;
     const char *tar = arguments_get(arguments, "tar"), *compression;
-    guint count;
-    arguments_words(arguments, &count);
-    if (tar && arguments_has(arguments, "directory"))
+    if (tar && arguments_has(arguments, "hardlinks"))
+        error_set(error, ERROR_APP, NULL, NULL, "ERROR: options --hardlinks and --tar conflict");
+    else if (tar && arguments_has(arguments, "directory"))
         error_set(error, ERROR_APP, NULL, NULL, "ERROR: options --directory and --tar conflict");
     else if (!tar && arguments_has(arguments, "compression"))
         error_set(error, ERROR_APP, NULL, NULL, "ERROR: --compression can only be provided if --tar is provided");
-    else if (count == 0)
-        app_set_missing_argument(app, "TARGET", error);
-    else
+    else if (app_need_target(app, "ELEMENT", error))
         return !tar || output_compression(tar, arguments_get(arguments, "compression"), &compression, error);
     return FALSE;
 }
@@ -451,22 +349,24 @@ int cmd_artifact_checkout(App *app, GError **error)
 {
     if (!check_checkout_options(app, error))
         return EXIT_REPORT;
-    const char *directory_option = arguments_get(app->arguments, "directory"),
+    const char *word = arguments_words(app->arguments, NULL)[0], *given = arguments_get(app->arguments, "directory"),
                *tar = arguments_get(app->arguments, "tar");
-    g_autofree char *directory = directory_option ? g_canonicalize_filename(directory_option, NULL) : NULL;
-    g_autoptr(GPtrArray) targets = name_artifacts(app, DEPS_NONE, error);
+    gboolean by_element = !word || g_str_has_suffix(word, ".bst");
+    g_autofree char *directory = given  ? g_canonicalize_filename(given, NULL)
+                                 : word ? default_directory(word)
+                                        : default_directory(session_workspace_element(app->session));
+    g_autoptr(GPtrArray) targets = artifacts_named(app, by_element ? DEPS_NONE : wanted_deps(app, "none"), error);
     if (!targets)
         return EXIT_REPORT;
     if (targets->len == 0) {
-        error_set(error, ERROR_STREAM, NULL, NULL, "No artifact matches '%s'",
-                  arguments_words(app->arguments, NULL)[0]);
+        error_set(error, ERROR_STREAM, NULL, NULL, "No artifact matches '%s'", word);
         return EXIT_REPORT;
     }
     const Named *named = targets->pdata[targets->len - 1];
-    if (!directory)
-        directory = default_directory(named);
+    gboolean several = !by_element && wanted_deps(app, "none") == DEPS_BUILD;
     SluiceDigest root;
-    gboolean success = (tar || output_check_directory(app, directory, error)) && find_files(app, named, &root, error) &&
+    gboolean success = (tar || output_check_directory(app, directory, error)) &&
+                       (several ? merge_files(app, targets, &root, error) : find_files(app, named, &root, error)) &&
                        write_checkout(app, named->element, &root, directory, tar, error);
     return success ? 0 : EXIT_REPORT;
 }

@@ -322,13 +322,45 @@ static gboolean needs_staging(Plan *plan)
     return FALSE;
 }
 
-/* In a steady order: what stands first in the pipeline is looked at first. */
+static Step *required_step(Plan *plan, Element *element)
+{
+    Step *step = g_hash_table_lookup(plan->steps, element);
+    return step && step->required ? step : NULL;
+}
+
+/* How many builds wait for one at most, one after another.  Dependents come after what they need in `elements`. */
+static void set_depths(Plan *plan, GPtrArray *elements)
+{
+    for (guint i = elements->len; i-- > 0;) {
+        const Element *element = elements->pdata[i];
+        const Step *step = required_step(plan, elements->pdata[i]);
+        for (gsize j = 0; step && j < element->n_dependencies; j++) {
+            const Dependency *dependency = &element->dependencies[j];
+            Step *other = required_step(plan, dependency->element);
+            gboolean build = step->to_build && (dependency->types & DEP_BUILD);
+            if (other && (build || (dependency->types & DEP_RUNTIME)))
+                other->task->depth = MAX(other->task->depth, step->task->depth + (build ? 1 : 0));
+        }
+    }
+}
+
+static gint compare_depths(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const Step *first = required_step(data, *(Element *const *)a), *second = required_step(data, *(Element *const *)b);
+    guint x = first ? first->task->depth : 0, y = second ? second->task->depth : 0;
+    return (x < y) - (x > y);
+}
+
+/* In a steady order: what most builds wait for is looked at first, and of those what stands first in the pipeline. */
 static void wake_all(Plan *plan, GPtrArray *elements)
 {
     gboolean any = FALSE;
-    for (guint i = 0; i < elements->len; i++) {
-        const Step *step = g_hash_table_lookup(plan->steps, elements->pdata[i]);
-        if (!step || !step->required)
+    set_depths(plan, elements);
+    g_autoptr(GPtrArray) ordered = g_ptr_array_copy(elements, NULL, NULL);
+    g_ptr_array_sort_with_data(ordered, compare_depths, plan);
+    for (guint i = 0; i < ordered->len; i++) {
+        const Step *step = required_step(plan, ordered->pdata[i]);
+        if (!step)
             continue;
         scheduler_wake(plan->scheduler, step->task);
         any |= step->to_build;

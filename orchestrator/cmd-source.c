@@ -14,26 +14,41 @@ int cmd_source_fetch(App *app, GError **error)
     return success ? 0 : EXIT_REPORT;
 }
 
-/* Elements of subprojects are tracked only with --cross-junctions: their files are not ours. */
-static GPtrArray *own_elements(App *app, GPtrArray *elements)
+static gboolean is_project_of(GPtrArray *targets, const Project *project)
 {
-    GPtrArray *own = g_ptr_array_new();
+    for (guint i = 0; i < targets->len; i++)
+        if (((Element *)targets->pdata[i])->project == project)
+            return TRUE;
+    return FALSE;
+}
+
+/* Elements of projects other than their targets' are tracked only with --cross-junctions; and those of subprojects only where refs have a file of ours. */
+static GPtrArray *trackable_elements(App *app, GPtrArray *targets, GPtrArray *elements, GError **error)
+{
+    g_autoptr(GPtrArray) own = g_ptr_array_new();
     gboolean all = arguments_has(app->arguments, "cross-junctions");
+    Project *toplevel = session_toplevel(app->session);
     for (guint i = 0; i < elements->len; i++) {
-        Element *element = element_behind_filters(elements->pdata[i]);
-        gboolean ours = all || element->project == session_toplevel(app->session);
-        if (ours && !g_ptr_array_find(own, element, NULL))
-            g_ptr_array_add(own, element);
+        Element *element = elements->pdata[i];
+        if (!all && !is_project_of(targets, element->project))
+            continue;
+        if (element->project != toplevel && !project_uses_refs_file(toplevel)) {
+            error_set(error, ERROR_STREAM, "untrackable-sources", NULL, "Untrackable sources");
+            error_set_detail(error ? *error : NULL, "Requested to track sources across junction boundaries\n"
+                                                    "in a project which does not use project.refs ref-storage.");
+            return NULL;
+        }
+        g_ptr_array_add(own, element);
     }
-    return own;
+    return g_steal_pointer(&own);
 }
 
 int cmd_source_track(App *app, GError **error)
 {
     Activity session = app_begin(app, NULL, "Track");
     g_autoptr(GPtrArray) targets = NULL;
-    g_autoptr(GPtrArray) elements = app_load_selection(app, "none", &targets, error);
-    g_autoptr(GPtrArray) own = elements ? own_elements(app, elements) : NULL;
+    g_autoptr(GPtrArray) elements = app_load_selection(app, "redirect", &targets, error);
+    g_autoptr(GPtrArray) own = elements ? trackable_elements(app, targets, elements, error) : NULL;
     gboolean success = own && track_session(app, &session, targets, own, error);
     app_finish(&session, success);
     return success ? 0 : EXIT_REPORT;
@@ -70,18 +85,12 @@ static gboolean write_sources(App *app, GPtrArray *elements, const Destination *
 /* ERROR: … and status 255, as bst has it: no usage error. */
 static gboolean check_checkout_options(App *app, const Destination *to, GError **error)
 {
-    guint count;
-    arguments_words(app->arguments, &count);
     if (to->tar && arguments_has(app->arguments, "directory"))
         error_set(error, ERROR_APP, NULL, NULL, "ERROR: options --directory and --tar conflict");
     else if (to->compression && !to->tar)
         error_set(error, ERROR_APP, NULL, NULL, "ERROR: --compression specified without --tar");
-    else if (count == 0)
-        app_set_missing_argument(app, "ELEMENT", error);
-    else if (to->tar)
-        return output_check_file(app, to->tar, error);
-    else
-        return output_check_directory(app, to->directory, error);
+    else if (app_need_target(app, "ELEMENT", error))
+        return to->tar ? output_check_file(app, to->tar, error) : output_check_directory(app, to->directory, error);
     return FALSE;
 }
 

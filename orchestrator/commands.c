@@ -27,7 +27,7 @@ const OptionSpec global_options[] = {
     {"default-mirror", 0, OPTION_STRING, FALSE, "NAME", "Mirror to try first"},
     {"log-file", 0, OPTION_STRING, FALSE, "FILE", "Also write the log there"},
     {"colors", 0, OPTION_SWITCH, FALSE, NULL, "Use colours (default: on a terminal)"},
-    {"verbose", 0, OPTION_SWITCH, FALSE, NULL, "Log every activity (default), or only failures"},
+    {"verbose", 0, OPTION_SWITCH, FALSE, NULL, "Log every activity (default), or leave out what is only a status"},
     {"debug", 0, OPTION_SWITCH, FALSE, NULL, "Log debugging messages"},
     {"error-lines", 0, OPTION_INT, FALSE, "N", "Lines of a log to show when an element fails"},
     {"message-lines", 0, OPTION_INT, FALSE, "N", "Lines to show of a message"},

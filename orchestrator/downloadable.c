@@ -121,6 +121,13 @@ gboolean downloadable_fetch(Source *source, const SourceContext *context, GError
                                         get_file(source, context, "fetch", file->ref, &digest, error));
 }
 
+gboolean downloadable_is_cached(Source *source, SluiceStore *store)
+{
+    const Downloadable *file = source->data;
+    SluiceDigest digest;
+    return check_ref(source, NULL) && download_find(store, file->ref, &digest);
+}
+
 gboolean downloadable_find(Source *source, SluiceStore *store, SluiceDigest *out, GError **error)
 {
     const Downloadable *file = source->data;

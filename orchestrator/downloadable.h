@@ -18,6 +18,7 @@ gboolean downloadable_load_ref(Source *source, const Node *ref, GError **error);
 /* An array, to which the kind appends. */
 Json *downloadable_unique_key(Source *source, Arena *arena);
 Node *downloadable_track(Source *source, const SourceContext *context, GError **error);
+gboolean downloadable_is_cached(Source *source, SluiceStore *store);
 gboolean downloadable_fetch(Source *source, const SourceContext *context, GError **error);
 gboolean downloadable_collect_info(Source *source, Arena *arena, Node *list, GError **error);
 /* The digest of the downloaded file. */

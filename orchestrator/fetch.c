@@ -80,9 +80,18 @@ static gboolean is_trackable(const Source *source)
 
 static TaskStatus track_status(Task *task, gpointer data)
 {
-    for (gsize i = 0; i < task->element->n_sources; i++)
-        if (is_trackable(task->element->sources[i]))
+    SourceSession *session = data;
+    const Element *element = task->element;
+    for (gsize i = 0; i < element->n_sources; i++)
+        if (is_trackable(element->sources[i]))
             return TASK_READY;
+    const Event event = {.type = EVENT_SKIPPED,
+                         .action = "track",
+                         .element = element->full_name,
+                         .key = element->strong_key,
+                         .message = "Element sources are not trackable"};
+    if (element->n_sources > 0)
+        log_event(session->app->log, &event);
     return TASK_SKIP;
 }
 

@@ -195,6 +195,23 @@ static GVariant *outcome_new(gboolean success, const GError *error, GVariant *re
                          g_variant_new_maybe(G_VARIANT_TYPE("(smssmsmss)"), tuple), result);
 }
 
+/* The parent says the same of the job. */
+static void log_end(Child *child, const GError *error, gint64 elapsed)
+{
+    const JobSpec *spec = child->spec;
+    g_autofree char *name = g_strdup(spec->action);
+    g_autoptr(ErrorRecord) record = error ? error_record_new(error) : NULL;
+    name[0] = g_ascii_toupper(name[0]);
+    Event event = {.type = error ? EVENT_FAILURE : EVENT_SUCCESS,
+                   .element = spec->element,
+                   .key = spec->key,
+                   .message = error ? record->message : name,
+                   .detail = error ? record->detail : NULL,
+                   .elapsed_us = elapsed};
+    if (child->log_fd >= 0)
+        log_to_file(child, &event);
+}
+
 static G_NORETURN void child_main(const JobSpec *spec, int pipe_fd, pid_t parent)
 {
     setpgid(0, 0);
@@ -214,8 +231,10 @@ static G_NORETURN void child_main(const JobSpec *spec, int pipe_fd, pid_t parent
     g_autoptr(GVariantDict) result = g_variant_dict_new(NULL);
     JobContext context = {&sink, cancellable, child.log_fd, result};
     g_autoptr(GError) error = NULL;
+    gint64 started = g_get_monotonic_time();
     gboolean success = spec->func(&context, spec->data, &error);
     g_mutex_lock(&child.lock);
+    log_end(&child, success ? NULL : error, g_get_monotonic_time() - started);
     send_frame(pipe_fd, 'r', outcome_new(success, error, g_variant_dict_end(result)));
     _exit(success ? 0 : 1);
 }

@@ -265,7 +265,7 @@ static gboolean is_shown(const Log *log, const Event *event)
     case EVENT_STATUS:
         return log->options.verbose && !(event->action && event->element && strcmp(event->action, "main") != 0);
     default:
-        return log->options.verbose || event->type == EVENT_WARNING || event->type == EVENT_FAILURE;
+        return TRUE;
     }
 }
 

@@ -113,16 +113,19 @@ static const struct {
 gboolean output_compression(const char *path, const char *wanted, const char **compression, GError **error)
 {
     g_autofree char *base = g_path_get_basename(path);
-    const char *dot = strrchr(base, '.');
+    char *dot = strrchr(base, '.');
+    const char *name = wanted ? wanted : dot && dot != base ? dot + 1 : "";
     *compression = NULL;
-    const char *name = wanted ? wanted : dot && dot != base ? dot + 1 : NULL;
-    if (!name || strcmp(path, "-") == 0 ? !wanted : strcmp(name, "tar") == 0)
-        return TRUE;
     for (guint i = 0; i < G_N_ELEMENTS(compressions); i++)
         if (strcmp(name, compressions[i].name) == 0) {
             *compression = compressions[i].name;
             return TRUE;
         }
+    /* Any name will do for an archive that is not compressed; only X.tar.Y looks as if it should be. */
+    if (dot)
+        *dot = '\0';
+    if (!dot || !g_str_has_suffix(base, ".tar"))
+        return TRUE;
     error_set(error, ERROR_STREAM, NULL, NULL,
               "Invalid file extension given with '--tar': Expected compression with unknown file extension ('.%s'), "
               "supported extensions are "

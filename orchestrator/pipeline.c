@@ -3,7 +3,7 @@
 #include "key.h"
 #include <string.h>
 
-static const char *const deps_names[] = {"none", "run", "build", "all"};
+static const char *const deps_names[] = {"none", "run", "build", "all", "redirect"};
 
 DepsSelection deps_selection_parse(const char *text)
 {
@@ -13,9 +13,22 @@ DepsSelection deps_selection_parse(const char *text)
     return DEPS_NONE;
 }
 
+static GPtrArray *redirect(GPtrArray *targets)
+{
+    GPtrArray *elements = g_ptr_array_new();
+    for (guint i = 0; i < targets->len; i++) {
+        Element *element = element_behind_filters(targets->pdata[i]);
+        if (!g_ptr_array_find(elements, element, NULL))
+            g_ptr_array_add(elements, element);
+    }
+    return elements;
+}
+
 GPtrArray *pipeline_select(GPtrArray *targets, DepsSelection deps)
 {
     static const Scope scopes[] = {[DEPS_RUN] = SCOPE_RUN, [DEPS_BUILD] = SCOPE_BUILD, [DEPS_ALL] = SCOPE_ALL};
+    if (deps == DEPS_REDIRECT)
+        return redirect(targets);
     if (deps == DEPS_NONE)
         return g_ptr_array_copy(targets, NULL, NULL);
     return elements_scope((Element *const *)targets->pdata, targets->len, scopes[deps]);
@@ -175,6 +188,16 @@ gboolean states_sources_cached(States *states, Element *element)
     return known->sources_cached;
 }
 
+static gboolean sources_downloaded(States *states, Element *element)
+{
+    if (states_sources_cached(states, element))
+        return TRUE;
+    for (gsize i = 0; i < element->n_sources; i++)
+        if (!source_is_downloaded(element->sources[i], states->store))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean states_find_key(States *states, Element *element, GError **error)
 {
     if (states->strict || !element->weak_key[0])
@@ -284,12 +307,12 @@ ElementState states_get(States *states, Element *element)
         return STATE_NO_REFERENCE;
     if (strcmp(element->kind_name, "junction") == 0)
         return STATE_JUNCTION;
-    if (!states || !element->weak_key[0])
+    if (!states || !element->strict_key[0])
         return STATE_WAITING; /* for a dependency's ref; or for ever, if a kind is not implemented */
     const Artifact *artifact = states_artifact(states, element);
     if (artifact)
         return artifact->success ? STATE_CACHED : STATE_FAILED;
-    if (!states_sources_cached(states, element))
+    if (!sources_downloaded(states, element))
         return STATE_FETCH_NEEDED;
     return dependencies_usable(states, element) ? STATE_BUILDABLE : STATE_WAITING;
 }

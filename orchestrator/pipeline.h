@@ -7,8 +7,9 @@
 #include "element.h"
 #include "kind.h"
 
-typedef enum { DEPS_NONE, DEPS_RUN, DEPS_BUILD, DEPS_ALL } DepsSelection;
-/* One of none, run, build, all: a table of options has checked it. */
+/* DEPS_REDIRECT: as DEPS_NONE, with what filters filter in their place. */
+typedef enum { DEPS_NONE, DEPS_RUN, DEPS_BUILD, DEPS_ALL, DEPS_REDIRECT } DepsSelection;
+/* One of none, run, build, all, redirect: a table of options has checked it. */
 DepsSelection deps_selection_parse(const char *text);
 
 /* Elements in staging order, dependencies first.  Free the array, the elements are borrowed. */

@@ -365,6 +365,18 @@ static void start_task(Scheduler *scheduler, Task *task)
     status_line_begin(scheduler->app->status, task->job, label);
 }
 
+/* Behind all that are as deep; near the end, as tasks are mostly woken in that order. */
+static void enqueue(GQueue *ready, Task *task)
+{
+    GList *before = ready->tail;
+    while (before && ((Task *)before->data)->depth < task->depth)
+        before = before->prev;
+    if (before)
+        g_queue_insert_after(ready, before, task);
+    else
+        g_queue_push_head(ready, task);
+}
+
 static void look_at(Scheduler *scheduler, Task *task)
 {
     task->awake = FALSE;
@@ -375,7 +387,7 @@ static void look_at(Scheduler *scheduler, Task *task)
         break;
     case TASK_READY:
         task->ready = TRUE;
-        g_queue_push_tail(&scheduler->ready[task->queue], task);
+        enqueue(&scheduler->ready[task->queue], task);
         break;
     case TASK_WAIT:
         break;

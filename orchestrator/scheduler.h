@@ -14,6 +14,7 @@ typedef struct Scheduler Scheduler;
 typedef struct {
     Element *element;
     guint queue;   /* where it is */
+    guint depth;   /* the owner's: of two that are ready, the deeper one runs first */
     gpointer data; /* the owner's */
     /* The scheduler's own: */
     gboolean awake, ready, running, finished;

@@ -104,6 +104,7 @@ const SourceKind source_kind_cpan = {
     .load_ref = package_load_ref,
     .unique_key = package_unique_key,
     .track = cpan_track,
+    .is_cached = downloadable_is_cached,
     .fetch = downloadable_fetch,
     .stage = package_stage,
     .collect_info = package_collect_info,

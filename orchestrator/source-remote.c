@@ -75,6 +75,7 @@ const SourceKind source_kind_remote = {
     .load_ref = downloadable_load_ref,
     .unique_key = remote_unique_key,
     .track = downloadable_track,
+    .is_cached = downloadable_is_cached,
     .fetch = downloadable_fetch,
     .stage = remote_stage,
     .collect_info = downloadable_collect_info,

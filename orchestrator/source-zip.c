@@ -15,6 +15,7 @@ const SourceKind source_kind_zip = {
     .load_ref = downloadable_load_ref,
     .unique_key = archive_source_unique_key,
     .track = downloadable_track,
+    .is_cached = downloadable_is_cached,
     .fetch = downloadable_fetch,
     .stage = zip_stage,
     .collect_info = downloadable_collect_info,

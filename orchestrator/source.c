@@ -135,6 +135,12 @@ gboolean source_is_cached(Source *source, SluiceStore *store)
     return find_staged(store, name, &root);
 }
 
+gboolean source_is_downloaded(Source *source, SluiceStore *store)
+{
+    return source_is_cached(source, store) ||
+           (source->key[0] != '\0' && source->kind->is_cached != NULL && source->kind->is_cached(source, store));
+}
+
 /* What is fetched is staged at once: a bad archive shows when it is fetched, not in the middle of a build. */
 gboolean source_fetch(Source *source, const SourceContext *context, GError **error)
 {

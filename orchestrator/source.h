@@ -47,7 +47,7 @@ typedef struct {
     Json *(*unique_key)(Source *source, Arena *arena, GError **error);
     /* Finds the newest ref; a node in the project's arena.  NULL without error: the source says that there is nothing to track. */
     Node *(*track)(Source *source, const SourceContext *context, GError **error);
-    /* Cheap test that fetch has nothing to do. */
+    /* Cheap test that what is fetched is there, if only in its original form; NULL: it cannot be told. */
     gboolean (*is_cached)(Source *source, SluiceStore *store);
     gboolean (*fetch)(Source *source, const SourceContext *context, GError **error);
     /* Stages into `tree` below `directory` ("/" for the top of the tree).  Sources are cached before. */
@@ -99,7 +99,10 @@ gboolean source_is_resolved(const Source *source);
 gboolean source_ref_text(const Source *source, const Node *ref, const char **text, GError **error);
 /* The canonical text of the unique key, made in `scratch`; sets source->key. */
 gboolean source_write_key(Source *source, Arena *scratch, GString *text, GError **error);
+/* What it stages is there: fetching has nothing to do. */
 gboolean source_is_cached(Source *source, SluiceStore *store);
+/* That, or what it stages can be made from what is there. */
+gboolean source_is_downloaded(Source *source, SluiceStore *store);
 /* *new_ref is NULL if there is nothing to track. */
 gboolean source_track(Source *source, const SourceContext *context, Node **new_ref, GError **error);
 gboolean source_fetch(Source *source, const SourceContext *context, GError **error);

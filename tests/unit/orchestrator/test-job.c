@@ -85,7 +85,9 @@ static void test_success(void)
     g_assert_cmpstr(seen->result, ==, "a result");
     g_autofree char *expected = g_strdup_printf("%d build a.bst hello [1m world;", EVENT_INFO);
     g_assert_cmpstr(seen->events->str, ==, expected);
-    g_assert_cmpstr(seen->log, ==, "a title\n[--:--:--] INFO    [01234567] a.bst: hello [1m world\nstandard output\n");
+    g_assert_cmpstr(seen->log, ==,
+                    "a title\n[--:--:--] INFO    [01234567] a.bst: hello [1m world\nstandard output\n[00:00:00] "
+                    "SUCCESS [01234567] a.bst: Build\n");
     seen_free(seen);
 }
 

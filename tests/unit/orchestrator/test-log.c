@@ -87,7 +87,7 @@ static void test_file(void)
     LogOptions options = {.message_format = "%{action} %{message}", .key_length = 8, .colors = TRUE, .fd = null_fd};
     Log *log = log_new(&options);
     g_assert_true(log_open_file(log, path, NULL));
-    Event quiet = {EVENT_INFO, "main", NULL, NULL, "not verbose", NULL, -1};
+    Event quiet = {EVENT_STATUS, "main", NULL, NULL, "not verbose", NULL, -1};
     Event loud = {EVENT_WARNING, "main", NULL, NULL, "be\033ware", NULL, -1};
     log_event(log, &quiet);
     log_event(log, &loud);
