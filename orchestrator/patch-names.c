@@ -33,7 +33,10 @@ static char *name_of(const char *text, gsize length)
     /* Quoted as in C. */
     GString *quoted = g_string_new(NULL);
     for (gsize i = 1; i < length && text[i] != '"'; i++) {
-        if (text[i] == '\\' && i + 1 < length) {
+        if (text[i] == '\\' && (i + 1 == length || text[i + 1] == '\0')) {
+            break; /* nothing is quoted by it */
+        }
+        if (text[i] == '\\') {
             g_string_append_c(quoted, text[i++]);
         }
         g_string_append_c(quoted, text[i]);
