@@ -118,6 +118,8 @@ int cmd_artifact_log(App *app, GError **error)
 
 /* ---- list-contents ---------------------------------------------------------------------------------------------------------- */
 
+#define LIST_DEPTH_MAX 1024
+
 typedef struct {
     GString *out;
     gboolean full;
@@ -142,15 +144,53 @@ static void append_long(GString *out, const char *path, const SluiceEntry *entry
     }
 }
 
-static gboolean list_entry(const char *path, const SluiceEntry *entry, gpointer data)
+static void list_entry(const Listing *listing, const char *path, const SluiceEntry *entry)
 {
-    const Listing *listing = data;
-    path += path[0] == '/';
     if (listing->full)
         append_long(listing->out, path, entry);
     else
         g_string_append_printf(listing->out, "\t%s\n", path);
+}
+
+static gint compare_entries(gconstpointer a, gconstpointer b)
+{
+    return strcmp((*(const SluiceEntry *const *)a)->name, (*(const SluiceEntry *const *)b)->name);
+}
+
+/* As BuildStream does: in each directory what is no directory, then the directories with what is in them. */
+static gboolean list_directory(App *app, const Listing *listing, const SluiceDigest *digest, const char *prefix,
+                               unsigned depth, GError **error)
+{
+    gsize count;
+    g_autoptr(SluiceDirectory) directory = sluice_directory_read(app->store, digest, error);
+    if (!directory)
+        return FALSE;
+    if (depth > LIST_DEPTH_MAX) {
+        error_set(error, ERROR_ARTIFACT, NULL, NULL, "directories are nested too deeply: %s", prefix);
+        return FALSE;
+    }
+    const SluiceEntry *all = sluice_directory_get_entries(directory, &count);
+    g_autoptr(GPtrArray) entries = g_ptr_array_new();
+    for (gsize i = 0; i < count; i++)
+        g_ptr_array_add(entries, (gpointer)&all[i]);
+    g_ptr_array_sort(entries, compare_entries);
+    for (int directories = 0; directories <= 1; directories++) {
+        for (guint i = 0; i < entries->len; i++) {
+            const SluiceEntry *entry = entries->pdata[i];
+            if ((entry->type == SLUICE_ENTRY_DIRECTORY) != directories)
+                continue;
+            g_autofree char *path = g_strdup_printf("%s%s%s", prefix, *prefix ? "/" : "", entry->name);
+            list_entry(listing, path, entry);
+            if (directories && !list_directory(app, listing, &entry->digest, path, depth + 1, error))
+                return FALSE;
+        }
+    }
     return TRUE;
+}
+
+static gboolean has_contents(const Artifact *artifact)
+{
+    return artifact->has_files && artifact->files.size > 0;
 }
 
 static gboolean list_one(App *app, const Named *named, const Artifact *artifact, gpointer data, GError **error)
@@ -163,8 +203,9 @@ static gboolean list_one(App *app, const Named *named, const Artifact *artifact,
     Listing listing = {g_string_new(NULL), arguments_has(app->arguments, "long")};
     g_string_printf(listing.out, "  %s:\n", named->shown);
     (*found)++;
-    gboolean success =
-        !artifact->has_files || sluice_store_walk_tree(app->store, &artifact->files, list_entry, &listing, error);
+    if (!has_contents(artifact))
+        g_string_append(listing.out, "\tThis element has no associated artifacts\n");
+    gboolean success = !has_contents(artifact) || list_directory(app, &listing, &artifact->files, "", 0, error);
     g_autofree char *text = g_string_free(listing.out, FALSE);
     g_autofree char *clean = success && isatty(STDOUT_FILENO) ? text_sanitize(text, -1) : NULL;
     if (success)
@@ -264,12 +305,14 @@ static gboolean stage_files(App *app, Element *element, SluiceDigest *root, GErr
 }
 
 /* The files of the element alone. */
-static gboolean own_files(const Artifact *artifact, const Named *named, SluiceDigest *root, GError **error)
+static gboolean own_files(App *app, const Artifact *artifact, const Named *named, SluiceDigest *root, GError **error)
 {
     if (artifact && artifact->has_files) {
         *root = artifact->files;
         return TRUE;
     }
+    if (artifact) /* of a failed build that left none */
+        return sluice_store_put(app->store, "", 0, NULL, root, error);
     const char *name = named->shown;
     if (!named->element) {
         error_set(error, ERROR_ELEMENT, "missing-sandbox-config", NULL, "Error preparing sandbox for element: %s",
@@ -291,7 +334,7 @@ static gboolean find_files(App *app, const Named *named, SluiceDigest *root, GEr
     if (local)
         g_propagate_error(error, g_steal_pointer(&local));
     else if (!named->element || wanted_deps(app, "run") == DEPS_NONE || !artifact)
-        success = own_files(artifact, named, root, error);
+        success = own_files(app, artifact, named, root, error);
     else
         success = stage_files(app, named->element, root, error);
     return success || wrap_staging_error(error);

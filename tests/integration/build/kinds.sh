@@ -50,12 +50,12 @@ sluice build import-link.bst
 check "import: links are not followed" contains "$work/output" "Cannot open link, which is a 'symlink' in the directory [CAS://input]"
 sluice show --deps none --format '%{state}' import-link.bst
 check "import: that is not remembered" test "$(tail -n 1 "$work/output")" = buildable
-mkdir -p "$work/project/files/tree/nothing"
+mkdir -p "$work/project/files/some/nothing"
 element import-empty.bst <<'END'
 kind: import
 sources:
 - kind: local
-  path: files/tree
+  path: files/some
 config:
   source: nothing
 END
@@ -64,7 +64,6 @@ check "import: empty directory" contains "$work/output" "import element at impor
 sluice show --deps none --format '%{state} %{artifact-cas-digest}' import-empty.bst
 check "import: that is remembered, as a failure without files" test "$(tail -n 1 "$work/output")" = \
 	"failed e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855/0"
-rmdir "$work/project/files/tree/nothing"
 
 # ---- manual
 element manual.bst <<'END'
@@ -325,5 +324,32 @@ END
 check "stack builds" builds stack.bst
 check "stack: checkout" checkout stack.bst --no-integrate
 check "stack: its dependencies" test -e "$work/out/opt/tree/two" -a -e "$work/out/usr/bin/run"
+
+# ---- what artifacts contain
+sluice artifact list-contents stack.bst
+check "list-contents: nothing" contains "$work/output" "	This element has no associated artifacts"
+element all.bst <<'END'
+kind: import
+sources:
+- kind: local
+  path: files/tree
+- kind: local
+  path: files/tree/sub
+  directory: a
+END
+check "an import of all builds" builds all.bst
+sluice artifact list-contents all.bst
+check "list-contents: what is no directory first" test "$(grep $'^\t' "$work/output")" = "	link
+	one
+	a
+	a/two
+	a/deep
+	a/deep/three
+	sub
+	sub/two
+	sub/deep
+	sub/deep/three"
+check "a failure without files can be checked out" checkout import-empty.bst --deps none
+check "a failure without files: nothing" test -z "$(ls "$work/out")"
 
 finish
