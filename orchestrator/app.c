@@ -378,7 +378,8 @@ static int report_error(App *app, const GError *error)
     g_autofree char *report = text_sanitize(record->report, -1);
     g_strchomp(report);
     if (*record->message) {
-        g_autofree char *text = g_strdup_printf("\n%s\n", report);
+        const char *prefix = app->config ? "" : "Error loading user configuration: ";
+        g_autofree char *text = g_strdup_printf("\n%s%s\n", prefix, report);
         if (app->log)
             log_text(app->log, text);
         else
