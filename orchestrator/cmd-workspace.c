@@ -252,7 +252,7 @@ static GPtrArray *wanted_words(App *app, const char *missing, GError **error)
     GPtrArray *all = session_workspaces(app->session);
     for (guint i = 0; arguments_has(app->arguments, "all") && i < all->len; i++)
         g_ptr_array_add(words, g_strdup(((Workspace *)all->pdata[i])->element));
-    for (guint i = 0; words->len == 0 && i < count; i++)
+    for (guint i = 0; !arguments_has(app->arguments, "all") && i < count; i++)
         g_ptr_array_add(words, g_strdup(given[i]));
     if (words->len == 0 && here && !arguments_has(app->arguments, "all"))
         g_ptr_array_add(words, g_strdup(here));
