@@ -181,6 +181,36 @@ server=0
 check "one warning then" test "$(grep -c WARNING "$work/output")" = 1
 check "that it fails" contains "$work/output" "it fails; work goes on without it"
 
+# ---- full
+if unshare -rm true 2>/dev/null; then
+	mkdir -p "$work/small"
+	unshare -rm bash -c "mount -t tmpfs -o size=4m none '$work/small' && SLUICE_CACHE='$work/small/cache' XDG_CONFIG_HOME='$work/none' exec '$SLUICE' serve --listen 'unix:$work/cluster.sock'" \
+		>"$work/serve.out" 2>"$work/serve.err" &
+	server=$!
+	for _ in $(seq 100); do
+		grep -q Listening "$work/serve.out" && break
+		sleep 0.05
+	done
+	client filler base.bst <<'END2'
+cat /usr/bin/reapi-client /usr/bin/reapi-client /usr/bin/reapi-client /usr/bin/reapi-client >/tmp/part
+for i in 1 2 3 4 5 6 7 8; do
+	{ echo $i; cat /tmp/part; } >/tmp/big
+	echo $i.filler >/tmp/action
+	reapi-client $server make-result big=$(reapi-client $server put /tmp/big) >/tmp/result
+	reapi-client $server update $(reapi-client $server digest /tmp/action) /tmp/result
+done
+touch $out/done
+END2
+	machine eight
+	check "the cluster is full: work goes on" builds filler.bst
+	check "one warning for that" test "$(grep -c WARNING "$work/output")" = 1
+	check "that says it" contains "$work/output" "it takes nothing more; results stay here until it does"
+	check "results wait for it" contains "$work/output" "results wait"
+	stop_server
+else
+	echo "SKIP: no user namespaces here, so no small disk can be made"
+fi
+
 # ---- demanded
 configure <<END2
 cache:

@@ -259,8 +259,8 @@ typedef struct {
     SluiceUpstream *upstream;
     RpcClient client;
     _Atomic int there, locally;
-    int exit_code;
-    gboolean break_off;
+    _Atomic int exit_code;
+    _Atomic int break_off;
     unsigned warnings;
 } Two;
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <grpc/grpc_security.h>
 #include <unistd.h>
 
 /* ---- Pure parts ----------------------------------------------------------------------------------------------------------- */
@@ -547,6 +548,121 @@ static void test_mistakes(void)
     fixture_close(&fixture);
 }
 
+/* ---- A server that lets nobody in, and says what it was told ------------------------------------------------------------------------ */
+
+typedef struct {
+    grpc_server *server;
+    grpc_completion_queue *queue;
+    GThread *thread;
+} Porter;
+
+static grpc_slice find_authorization(const grpc_metadata_array *headers)
+{
+    for (gsize i = 0; i < headers->count; i++)
+        if (grpc_slice_str_cmp(headers->metadata[i].key, "authorization") == 0)
+            return grpc_slice_ref(headers->metadata[i].value);
+    return grpc_slice_from_static_string("nothing");
+}
+
+static void wait_for(Porter *porter)
+{
+    grpc_completion_queue_next(porter->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+}
+
+static void refuse(Porter *porter, grpc_call *call, const grpc_metadata_array *headers)
+{
+    grpc_op ops[3];
+    int cancelled;
+    grpc_slice details = find_authorization(headers);
+    memset(ops, 0, sizeof ops);
+    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[1].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    ops[1].data.send_status_from_server.status = GRPC_STATUS_UNAUTHENTICATED;
+    ops[1].data.send_status_from_server.status_details = &details;
+    ops[2].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+    ops[2].data.recv_close_on_server.cancelled = &cancelled;
+    grpc_call_start_batch(call, ops, G_N_ELEMENTS(ops), porter, NULL);
+    wait_for(porter);
+    grpc_slice_unref(details);
+    grpc_call_unref(call);
+}
+
+/* Until the server is shut down. */
+static gpointer keep_door(gpointer data)
+{
+    Porter *porter = data;
+    for (;;) {
+        grpc_call *call = NULL;
+        grpc_call_details details;
+        grpc_metadata_array headers;
+        grpc_call_details_init(&details);
+        grpc_metadata_array_init(&headers);
+        grpc_server_request_call(porter->server, &call, &details, &headers, porter->queue, porter->queue, porter);
+        wait_for(porter);
+        if (call != NULL)
+            refuse(porter, call, &headers);
+        grpc_call_details_destroy(&details);
+        grpc_metadata_array_destroy(&headers);
+        if (call == NULL)
+            return NULL;
+    }
+}
+
+static void porter_open(Porter *porter, const char *address)
+{
+    grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+    porter->queue = grpc_completion_queue_create_for_next(NULL);
+    porter->server = grpc_server_create(NULL, NULL);
+    grpc_server_register_completion_queue(porter->server, porter->queue, NULL);
+    g_assert_cmpint(grpc_server_add_http2_port(porter->server, address, credentials), >, 0);
+    grpc_server_credentials_release(credentials);
+    grpc_server_start(porter->server);
+    porter->thread = g_thread_new("porter", keep_door, porter);
+}
+
+static void porter_close(Porter *porter)
+{
+    grpc_completion_queue *queue = grpc_completion_queue_create_for_pluck(NULL);
+    grpc_server_shutdown_and_notify(porter->server, queue, porter);
+    grpc_server_cancel_all_calls(porter->server);
+    g_thread_join(porter->thread);
+    grpc_completion_queue_pluck(queue, porter, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    grpc_server_destroy(porter->server);
+    grpc_completion_queue_shutdown(porter->queue);
+    wait_for(porter);
+    grpc_completion_queue_destroy(porter->queue);
+    grpc_completion_queue_shutdown(queue);
+    grpc_completion_queue_destroy(queue);
+}
+
+static void test_bearer(void)
+{
+    Fixture fixture;
+    Porter porter;
+    static const char *const tokens[] = {"one", "two"};
+    fixture_open(&fixture);
+    g_autofree char *address = g_strdup_printf("unix:%s/porter", fixture.directory);
+    g_autofree char *path = g_build_filename(fixture.directory, "token", NULL);
+    g_assert_true(g_file_set_contents(path, "one\n", -1, NULL));
+    porter_open(&porter, address);
+    SluiceRemote remote = {.name = "storage-service", .url = address, .access_token = path};
+    SluiceUpstreamConfig config = {.storage = &remote};
+    SluiceUpstream *upstream = sluice_upstream_new(fixture.store, &config, NULL, NULL, NULL, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(tokens); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *expected = g_strdup_printf("it does not let us in: check `auth` (access-token, client-cert, "
+                                                    "client-key) (Bearer %s)",
+                                                    tokens[i]);
+        g_assert_true(g_file_set_contents(path, tokens[i], -1, NULL));
+        g_assert_false(sluice_upstream_check(upstream, &error));
+        g_assert_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START);
+        g_assert_nonnull(strstr(error->message, expected));
+    }
+    sluice_upstream_free(upstream);
+    porter_close(&porter);
+    fixture_close(&fixture);
+}
+
 /* A server that lacks what is needed, or is none. */
 static void test_capabilities(void)
 {
@@ -579,6 +695,7 @@ int main(int argc, char **argv)
     g_test_add_func("/upstream/down", test_down);
     g_test_add_func("/upstream/mistakes", test_mistakes);
     g_test_add_func("/upstream/capabilities", test_capabilities);
+    g_test_add_func("/upstream/bearer", test_bearer);
     int status = g_test_run();
     grpc_shutdown();
     return status;
