@@ -490,7 +490,9 @@ static void test_priority(void)
         g_thread_join(threads[i]);
         rpc_client_close(&callers[i].client);
     }
+    g_mutex_lock(&bench.lock);
     g_assert_cmpstr(bench.order->str, ==, "a b first middle last ");
+    g_mutex_unlock(&bench.lock);
     bench_close(&bench);
 }
 
