@@ -187,6 +187,52 @@ static void test_idle_stream(void)
     served_close(&served);
 }
 
+typedef struct {
+    Served *served;
+    GPtrArray *messages;
+    unsigned pause_ms;
+    RpcResult result;
+} Upload;
+
+static gpointer upload_slowly(gpointer data)
+{
+    Upload *upload = data;
+    rpc_call(&upload->served->client, WRITE, upload->messages, TRUE, upload->pause_ms, &upload->result);
+    return NULL;
+}
+
+/* What is in work comes to its end, if that is soon; nothing new begins. */
+static void test_drain(void)
+{
+    for (int soon = 0; soon < 2; soon++) {
+        Served served;
+        RpcClient other;
+        RpcResult result;
+        SluiceDigest digest = fixture_absent("hello");
+        g_autofree char *name = name_of("uploads/u/", &digest);
+        served_open(&served, NULL, SLUICE_CACHE_WRITES_OFF);
+        g_autoptr(GPtrArray) messages =
+            served_messages(piece(name, 0, FALSE, "he", 2), piece(name, 2, TRUE, "llo", 3), NULL);
+        Upload upload = {&served, messages, soon ? 1000 : 5000, {0}};
+        GThread *thread = g_thread_new("client", upload_slowly, &upload);
+        while (served_stats(served.endpoint).calls == 0)
+            g_usleep(10000);
+        g_assert_cmpint(sluice_endpoint_drain(served.endpoint, soon ? 20 : 1), ==, soon);
+        rpc_client_open(&other, served.address);
+        g_autoptr(GPtrArray) request = served_messages(g_byte_array_new(), NULL);
+        rpc_call(&other, RPC_REAPI("Capabilities/GetCapabilities"), request, TRUE, 0, &result);
+        g_assert_cmpint(result.code, ==, GRPC_STATUS_UNAVAILABLE);
+        rpc_result_clear(&result);
+        rpc_client_close(&other);
+        sluice_endpoint_close(served.endpoint);
+        g_thread_join(thread);
+        g_assert_cmpint(upload.result.code == GRPC_STATUS_OK, ==, soon);
+        g_assert_cmpint(sluice_store_has(served.fixture.store, &digest), ==, soon);
+        rpc_result_clear(&upload.result);
+        served_close(&served);
+    }
+}
+
 static void test_bridge_without_endpoints(void)
 {
     Fixture fixture;
@@ -211,6 +257,7 @@ int main(int argc, char **argv)
     g_test_add_func("/concurrency/broken-uploads", test_broken_uploads);
     g_test_add_func("/concurrency/close-under-load", test_close_under_load);
     g_test_add_func("/concurrency/idle-stream", test_idle_stream);
+    g_test_add_func("/concurrency/drain", test_drain);
     g_test_add_func("/concurrency/bridge-without-endpoints", test_bridge_without_endpoints);
     int status = g_test_run();
     grpc_shutdown();
