@@ -119,7 +119,9 @@ static gboolean take_command(const CommandFields *fields, SluiceAction *action, 
     if (action->arguments->len == 0 || *(char *)action->arguments->pdata[0] == '\0')
         return refuse(error, "the command has no %s", "program");
     action->directories_only = fields->directory_format == FORMAT_DIRECTORY_ONLY;
-    action->working_directory = sluice_span_dup(fields->working_directory);
+    /* some clients name the root so (trexe) */
+    gboolean is_root = sluice_span_is(fields->working_directory, ".", 1);
+    action->working_directory = is_root ? g_strdup("") : sluice_span_dup(fields->working_directory);
     if (*action->working_directory != '\0' && !is_clean(action->working_directory))
         return refuse(error, "working directory \"%s\" is not a relative path", action->working_directory);
     if (!take_variables(fields->variables, action->environment, error) || !take_outputs(fields, action, error))

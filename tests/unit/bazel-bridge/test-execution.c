@@ -211,6 +211,7 @@ static void test_success(void)
     const Wish wishes[] = {
         {.what = "run", .text = "1"},
         {.what = "run", .text = "2", .working_directory = "a/b"},
+        {.what = "run", .text = "8", .working_directory = "."},
         {.what = "run", .text = "3", .old_fields = TRUE, .output = "out/file"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(wishes); i++) {
@@ -225,7 +226,7 @@ static void test_success(void)
         g_assert_cmpint(bench.runs, ==, i + 1);
     }
     SluiceEndpointStats stats = served_stats(bench.endpoint);
-    g_assert_cmpuint(stats.executed, ==, 3);
+    g_assert_cmpuint(stats.executed, ==, G_N_ELEMENTS(wishes));
     bench_close(&bench);
 }
 
