@@ -219,6 +219,22 @@ int cmd_workspace_open(App *app, GError **error)
 
 /* ---- close, reset --------------------------------------------------------------------------------------------------------- */
 
+/* Without a project there are no workspaces to speak of. */
+static gboolean load_project(App *app, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (app_load_project(app, &problem))
+        return TRUE;
+    if (g_strcmp0(error_get_reason(problem), "MISSING_PROJECT_CONF") != 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return FALSE;
+    }
+    g_autofree char *detail = g_strdup_printf("No project.conf or active workspace was located\n%s", problem->message);
+    error_set(error, ERROR_STREAM, "project-not-loaded", NULL, "Unable to locate workspaces");
+    error_set_detail(error ? *error : NULL, detail);
+    return FALSE;
+}
+
 static gboolean is_element(App *app, const char *word)
 {
     g_autofree char *path = g_build_filename(project_element_path(session_toplevel(app->session)), word, NULL);
@@ -279,7 +295,7 @@ static GPtrArray *wanted_names(App *app, const char *missing, ErrorDomain domain
 
 int cmd_workspace_close(App *app, GError **error)
 {
-    if (!app_load_project(app, error))
+    if (!load_project(app, error))
         return EXIT_REPORT;
     if (arguments_has(app->arguments, "all") && session_workspaces(app->session)->len == 0) {
         log_text(app->log, "No open workspaces to close\n");
@@ -314,7 +330,7 @@ int cmd_workspace_reset(App *app, GError **error)
     guint count;
     arguments_words(app->arguments, &count);
     gboolean all = arguments_has(app->arguments, "all"), soft = arguments_has(app->arguments, "soft");
-    if (!app_load_project(app, error))
+    if (!load_project(app, error))
         return EXIT_REPORT;
     if (all && count > 0) {
         error_set(error, ERROR_APP, NULL, NULL, "Specify either --all or elements, not both");
@@ -332,7 +348,7 @@ int cmd_workspace_reset(App *app, GError **error)
 
 int cmd_workspace_list(App *app, GError **error)
 {
-    if (!app_load_project(app, error))
+    if (!load_project(app, error))
         return EXIT_REPORT;
     Arena *arena = arena_new();
     Node *top = node_new_mapping(arena, NULL), *list = node_new_sequence(arena, NULL);
