@@ -136,8 +136,8 @@ struct SluiceUpstream {
     SluiceStore *store;
     SluicePeer *storage, *action_cache, *execution; /* the last two may be NULL */
     SluiceRemoteEnvironment environment;
-    gboolean required;
-    char *queue_prefix; /* of the names under which results wait for it */
+    _Atomic int required; /* a test changes it */
+    char *queue_prefix;   /* of the names under which results wait for it */
     SluiceUpstreamHealth *health, *own_health;
     SluiceUpstreamWarnFunc warn;
     gpointer warn_data;
