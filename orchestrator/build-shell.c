@@ -222,7 +222,8 @@ static gboolean open_shell(Shell *shell, int *status, GError **error)
     if (section && !options->isolate &&
         (!add_environment(shell, section, error) || !add_host_files(shell, section, error)))
         return FALSE;
-    for (gsize i = 0; !options->isolate && i < options->n_binds; i++)
+    /* BuildStream forgets these in isolation; who asks for them wants them. */
+    for (gsize i = 0; i < options->n_binds; i++)
         add_bind(shell, &options->binds[i], FALSE);
     return build_check_command(shell->build, &shell->plan.root, *argv, shell->plan.environment, error) &&
            run_shell(shell, argv, status, error);
