@@ -177,14 +177,17 @@ static gboolean read_own(const Node *root, ClusterConfig *config, GError **error
     return TRUE;
 }
 
-gboolean cluster_config_read(const Node *root, Arena *arena, const ClusterConfig **out, GError **error)
+gboolean cluster_config_read(const Node *root, const Node *project, Arena *arena, const ClusterConfig **out,
+                             GError **error)
 {
     ClusterConfig *config = arena_new_of(arena, ClusterConfig);
+    const Node *of_execution = project && node_find(project, "remote-execution") ? project : root;
     Node *cache = NULL;
     *out = NULL;
     if (!node_get_mapping(root, "cache", &cache, error) ||
         !read_service(cache, &cache_role, arena, &config->storage, error) ||
-        !read_execution(root, config->storage.url != NULL, arena, config, error) || !read_own(root, config, error))
+        !read_execution(of_execution, config->storage.url != NULL, arena, config, error) ||
+        !read_own(root, config, error))
         return FALSE;
     if (!config->storage.url)
         return TRUE;
@@ -196,13 +199,4 @@ gboolean cluster_config_read(const Node *root, Arena *arena, const ClusterConfig
     config->upstream.execution = config->execution.url ? &config->execution : NULL;
     *out = config;
     return TRUE;
-}
-
-gboolean cluster_config_check(const Node *mapping, GError **error)
-{
-    Arena *arena = arena_new();
-    ClusterConfig config = {0};
-    gboolean valid = read_execution(mapping, TRUE, arena, &config, error);
-    arena_free(arena);
-    return valid;
 }

@@ -15,7 +15,7 @@ typedef struct {
     SluiceUpstreamConfig upstream;                 /* refers to them */
 } ClusterConfig;
 
-/* *out is in the arena; NULL: there is no cluster. */
-gboolean cluster_config_read(const Node *root, Arena *arena, const ClusterConfig **out, GError **error);
-/* `remote-execution` of a mapping, only checked. */
-gboolean cluster_config_check(const Node *mapping, GError **error);
+/* `root` is the whole configuration; `project` (may be NULL) an entry of its `projects`, whose `remote-execution` takes the place of the general one.
+ * *out is in the arena; NULL: there is no cluster. */
+gboolean cluster_config_read(const Node *root, const Node *project, Arena *arena, const ClusterConfig **out,
+                             GError **error);

@@ -8,12 +8,14 @@ struct Cluster {
     SluiceUpstreamHealth *health;
 };
 
-Cluster *cluster_new(const UserConfig *config)
+Cluster *cluster_new(const App *app)
 {
-    if (!config->cluster)
+    const char *project = app->session ? project_name(session_toplevel(app->session)) : NULL;
+    const ClusterConfig *config = user_config_get_cluster(app->config, project);
+    if (!config)
         return NULL;
     Cluster *cluster = g_new0(Cluster, 1);
-    cluster->config = config->cluster;
+    cluster->config = config;
     cluster->health = sluice_upstream_health_new();
     return cluster;
 }

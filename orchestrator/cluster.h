@@ -9,8 +9,8 @@
 
 #include "app.h"
 
-/* NULL: none is configured. */
-Cluster *cluster_new(const UserConfig *config);
+/* Of the project that is loaded, if one is.  NULL: none is configured. */
+Cluster *cluster_new(const App *app);
 /* When no job is left. */
 void cluster_free(Cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cluster, cluster_free)

@@ -394,7 +394,7 @@ static gboolean open_cluster(Plan *plan, GPtrArray *wanted, GError **error)
     gboolean any = FALSE;
     for (guint i = 0; i < wanted->len; i++)
         any |= !states_is_cached(plan->states, wanted->pdata[i]);
-    plan->cluster = cluster_new(plan->app->config);
+    plan->cluster = cluster_new(plan->app);
     return !plan->cluster || !any || cluster_check_in_job(plan->app, plan->cluster, error);
 }
 

@@ -107,7 +107,7 @@ static gboolean load_tls(Server *server, GError **error)
 static gboolean connect_cluster(Server *server, GError **error)
 {
     App *app = server->app;
-    server->cluster = cluster_new(app->config);
+    server->cluster = cluster_new(app);
     if (!server->cluster)
         return TRUE;
     server->upstream = cluster_connect(server->cluster, app->store, &app->sink, error);

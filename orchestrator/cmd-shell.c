@@ -96,7 +96,7 @@ static gboolean run_shell(App *app, Element *element, GArray *binds, int *status
     if (!context.staging)
         return FALSE;
     context.budget = app_make_job_budget(app);
-    g_autoptr(Cluster) cluster = cluster_new(app->config);
+    g_autoptr(Cluster) cluster = cluster_new(app);
     context.cluster = cluster;
     log_command(app, element, options.argv);
     leave_interrupts_to_command();

@@ -302,6 +302,28 @@ static gboolean check_caches(Node *mapping, const char *name, GError **error)
     return TRUE;
 }
 
+static gboolean read_project_cluster(UserConfig *config, const char *name, const Node *project, GError **error)
+{
+    const ClusterConfig *cluster = NULL;
+    if (!project || !node_find(project, "remote-execution"))
+        return TRUE;
+    if (!cluster_config_read(config->root, project, config->arena, &cluster, error))
+        return FALSE;
+    if (!config->project_clusters)
+        config->project_clusters = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_insert(config->project_clusters, (gpointer)name, (gpointer)cluster);
+    return TRUE;
+}
+
+const ClusterConfig *user_config_get_cluster(const UserConfig *config, const char *project)
+{
+    gpointer own = NULL;
+    if (project && config->project_clusters &&
+        g_hash_table_lookup_extended(config->project_clusters, project, NULL, &own))
+        return own;
+    return config->cluster;
+}
+
 static gboolean check_projects(UserConfig *config, GError **error)
 {
     static const char *const keys[] = {"artifacts",      "source-caches", "options",          "strict",
@@ -312,7 +334,7 @@ static gboolean check_projects(UserConfig *config, GError **error)
     for (gsize i = 0; i < node_size(projects); i++)
         if (!open_mapping(projects, node_key_at(projects, i), keys, &project, error) ||
             !check_caches(project, "artifacts", error) || !check_caches(project, "source-caches", error) ||
-            !cluster_config_check(project, error))
+            !read_project_cluster(config, node_key_at(projects, i), project, error))
             return FALSE;
     return TRUE;
 }
@@ -339,7 +361,8 @@ static gboolean read_root(UserConfig *config, GError **error)
            execution_policy_read(config->root, &config->execution, error) &&
            check_source_policy(config, "fetch", error) && check_source_policy(config, "track", error) &&
            check_caches(config->root, "artifacts", error) && check_caches(config->root, "source-caches", error) &&
-           cluster_config_read(config->root, config->arena, &config->cluster, error) && check_projects(config, error);
+           cluster_config_read(config->root, NULL, config->arena, &config->cluster, error) &&
+           check_projects(config, error);
 }
 
 static UserConfig *config_new(void)
@@ -362,6 +385,7 @@ static UserConfig *config_new(void)
 
 void user_config_free(UserConfig *config)
 {
+    g_clear_pointer(&config->project_clusters, g_hash_table_unref);
     arena_free(config->arena);
     g_free(config->path);
     g_free(config->cachedir);

@@ -29,6 +29,7 @@ typedef struct {
     gboolean verbose, debug;
     const char *element_format, *message_format;
     const ClusterConfig *cluster; /* NULL: none */
+    GHashTable *project_clusters; /* project → const ClusterConfig *, of those that have their own; NULL: none */
     ExecutionPolicy execution;
 } UserConfig;
 
@@ -36,6 +37,8 @@ typedef struct {
 UserConfig *user_config_load(const char *program, const char *path, GError **error);
 /* The text of a configuration file that is named `name` in messages. */
 UserConfig *user_config_parse(const char *name, const char *text, gsize length, GError **error);
+/* Of a project (NULL: of none): its own, else the general one.  NULL: none. */
+const ClusterConfig *user_config_get_cluster(const UserConfig *config, const char *project);
 void user_config_free(UserConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UserConfig, user_config_free)
 

@@ -49,14 +49,12 @@ static void test_values(void)
 static void test_execution(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(UserConfig) config =
-        parse("execution:\n  audit-hits: 5\n  limits:\n    processes: 100\n    memory: infinity\n"
-              "    disk: 1%\n    output: 0\n    timeout: 0\n    free-space: 1G\n",
-              &error);
+    g_autoptr(UserConfig) config = parse("execution:\n  limits:\n    processes: 100\n    memory: infinity\n"
+                                         "    disk: 1%\n    output: 0\n    timeout: 0\n    free-space: 1G\n",
+                                         &error);
     g_assert_no_error(error);
     SluiceSandboxLimits limits;
     execution_policy_get_limits(&config->execution, "/", &limits);
-    g_assert_cmpint(config->execution.audit_hits, ==, 5);
     g_assert_cmpint(config->execution.timeout, ==, 0);
     g_assert_cmpuint(limits.processes, ==, 100);
     g_assert_cmpuint(limits.memory, ==, 0);
@@ -67,6 +65,24 @@ static void test_execution(void)
     execution_policy_init(&config->execution);
     execution_policy_get_limits(&config->execution, "/", &limits);
     g_assert_cmpuint(limits.memory, >, 1u << 20);
+}
+
+static void test_clusters(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(UserConfig) config =
+        parse("cache:\n  storage-service:\n    url: http://general:1\n"
+              "projects:\n  own:\n    remote-execution:\n      storage-service:\n        url: http://own:2\n"
+              "      action-cache-service:\n        url: http://own:3\n  plain:\n    strict: False\n",
+              &error);
+    g_assert_no_error(error);
+    const ClusterConfig *general = user_config_get_cluster(config, NULL), *own = user_config_get_cluster(config, "own");
+    g_assert_cmpstr(general->storage.url, ==, "http://general:1");
+    g_assert_cmpstr(general->action_cache.url, ==, "http://general:1");
+    g_assert_true(user_config_get_cluster(config, "plain") == general);
+    g_assert_true(user_config_get_cluster(config, "other") == general);
+    g_assert_cmpstr(own->storage.url, ==, "http://own:2");
+    g_assert_cmpstr(own->action_cache.url, ==, "http://own:3");
 }
 
 static void test_refused(void)
@@ -162,6 +178,7 @@ int main(int argc, char **argv)
     g_test_add_func("/user-config/defaults", test_defaults);
     g_test_add_func("/user-config/values", test_values);
     g_test_add_func("/user-config/execution", test_execution);
+    g_test_add_func("/user-config/clusters", test_clusters);
     g_test_add_func("/user-config/refused", test_refused);
     g_test_add_func("/user-config/foreign", test_foreign);
     g_test_add_func("/user-config/sizes", test_sizes);
