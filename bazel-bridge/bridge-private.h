@@ -302,7 +302,8 @@ typedef struct {
 
 /* What we look at in an ActionResult. */
 typedef struct {
-    GArray *files, *directories; /* SluiceSpan: OutputFile, OutputDirectory */
+    GArray *files, *directories;                           /* SluiceSpan: OutputFile, OutputDirectory */
+    GArray *symlinks, *file_symlinks, *directory_symlinks; /* SluiceSpan: OutputSymlink */
     int64_t exit_code;
     SluiceSpan stdout_raw, stderr_raw, metadata;
     SluiceDigestField stdout_digest, stderr_digest;
@@ -315,7 +316,8 @@ gboolean sluice_output_file_decode(SluiceSpan bytes, SluiceOutputFile *out, GErr
 gboolean sluice_output_directory_decode(SluiceSpan bytes, SluiceOutputDirectory *out, GError **error);
 /* What an update must fulfil; PROTO errors. */
 gboolean sluice_result_check(const SluiceResult *result, GError **error);
-/* Every file, stream, Tree and all they name is in the store; FALSE without error if not. */
+/* Every file, stream, Tree and all they name is in the store, each Tree has all its Directories, and a Tree and a root of one output are the
+ * same; FALSE without error if not. */
 gboolean sluice_result_is_complete(SluiceStore *store, const SluiceResult *result, GError **error);
 
 typedef struct {

@@ -12,6 +12,9 @@ static const SluiceFieldSpec result_fields[] = {
     {7, SLUICE_FIELD_BYTES, FIELD(SluiceResult, stderr_raw)},
     {8, SLUICE_FIELD_DIGEST, FIELD(SluiceResult, stderr_digest)},
     {9, SLUICE_FIELD_BYTES, FIELD(SluiceResult, metadata)},
+    {10, SLUICE_FIELD_SPANS, FIELD(SluiceResult, file_symlinks)},
+    {11, SLUICE_FIELD_SPANS, FIELD(SluiceResult, directory_symlinks)},
+    {12, SLUICE_FIELD_SPANS, FIELD(SluiceResult, symlinks)},
 };
 
 static const SluiceFieldSpec file_fields[] = {
@@ -97,13 +100,35 @@ static gboolean check_directory(SluiceSpan bytes, GError **error)
     return TRUE;
 }
 
-gboolean sluice_result_check(const SluiceResult *result, GError **error)
+static gboolean check_symlink(SluiceSpan bytes, GError **error)
 {
-    for (guint i = 0; i < sluice_array_length(result->files); i++)
-        if (!check_file(g_array_index(result->files, SluiceSpan, i), error))
-            return FALSE;
-    for (guint i = 0; i < sluice_array_length(result->directories); i++)
-        if (!check_directory(g_array_index(result->directories, SluiceSpan, i), error))
+    typedef struct {
+        SluiceSpan path, target;
+    } Symlink;
+    static const SluiceFieldSpec specs[] = {
+        {1, SLUICE_FIELD_STRING, FIELD(Symlink, path)},
+        {2, SLUICE_FIELD_STRING, FIELD(Symlink, target)},
+    };
+    Symlink symlink = {0};
+    if (!sluice_fields_decode(bytes.data, bytes.length, specs, G_N_ELEMENTS(specs), &symlink, error))
+        return FALSE;
+    if (!is_relative(symlink.path))
+        return refuse(error, symlink.path, "has no relative path");
+    return symlink.target.length > 0 || refuse(error, symlink.path, "is a symlink without target");
+}
+
+static gboolean check_each(const GArray *outputs, gboolean (*check)(SluiceSpan, GError **), GError **error)
+{
+    for (guint i = 0; i < sluice_array_length(outputs); i++)
+        if (!check(g_array_index(outputs, SluiceSpan, i), error))
             return FALSE;
     return TRUE;
+}
+
+gboolean sluice_result_check(const SluiceResult *result, GError **error)
+{
+    return check_each(result->files, check_file, error) && check_each(result->directories, check_directory, error) &&
+           check_each(result->symlinks, check_symlink, error) &&
+           check_each(result->file_symlinks, check_symlink, error) &&
+           check_each(result->directory_symlinks, check_symlink, error);
 }

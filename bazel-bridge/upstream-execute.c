@@ -223,8 +223,7 @@ static gboolean take_home(SluiceUpstream *upstream, const SluiceDigest *key, con
                           gboolean *failed, GError **error)
 {
     g_auto(SluiceResult) result = {0};
-    if (!sluice_result_decode(outcome->result, &result, error) || !sluice_result_check(&result, error) ||
-        !sluice_result_fetch(upstream, &result, error))
+    if (!sluice_result_accept(outcome->result, &result, error) || !sluice_result_fetch(upstream, &result, error))
         return FALSE;
     *failed = result.exit_code != 0;
     return *failed || sluice_store_put_result(upstream->store, key, outcome->result, error);

@@ -5,10 +5,25 @@ enum { GET_INSTANCE = 1, GET_ACTION = 2, TREE_ROOT = 1, TREE_CHILDREN = 2, DEEPE
 
 /* ---- What a result names ------------------------------------------------------------------------------------------------------------ */
 
+/* What a result names twice is looked into once. */
 typedef struct {
     SluiceStore *store;
     GArray *out;
+    GHashTable *trees, *directories; /* SluiceDigest */
 } Collector;
+
+static Collector collector_new(SluiceStore *store, GArray *out)
+{
+    return (Collector){store, out, g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL),
+                       g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL)};
+}
+
+static void collector_clear(Collector *collector)
+{
+    g_hash_table_unref(collector->trees);
+    g_hash_table_unref(collector->directories);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Collector, collector_clear)
 
 /* NULL without error: it is not there (yet). */
 static GBytes *read_present(SluiceStore *store, const SluiceDigest *digest, int64_t limit, GError **error)
@@ -31,6 +46,8 @@ static gboolean collect_tree(Collector *collector, const SluiceDigest *digest, G
     SluiceWireReader reader;
     SluiceWireField field;
     GError *problem = NULL;
+    if (!g_hash_table_add(collector->trees, g_memdup2(digest, sizeof *digest)))
+        return TRUE;
     g_array_append_vals(collector->out, digest, 1);
     g_autoptr(GBytes) tree = read_present(collector->store, digest, SLUICE_LIMIT_TREE, &problem);
     gsize length = 0;
@@ -49,7 +66,7 @@ static gboolean collect_tree(Collector *collector, const SluiceDigest *digest, G
 static gboolean collect_closure(Collector *collector, const SluiceDigest *root, GError **error)
 {
     GError *problem = NULL;
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
+    GHashTable *seen = collector->directories;
     g_autoptr(GArray) queue = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
     g_array_append_vals(queue, root, 1);
     while (problem == NULL && queue->len > 0) {
@@ -105,14 +122,14 @@ static gboolean collect_names(Collector *collector, const SluiceResult *result, 
 
 gboolean sluice_closure_collect(SluiceStore *store, const SluiceDigest *root, GArray *out, GError **error)
 {
-    Collector collector = {store, out};
+    g_auto(Collector) collector = collector_new(store, out);
     return collect_closure(&collector, root, error);
 }
 
 gboolean sluice_result_collect(SluiceStore *store, const SluiceResult *result, GArray *out, GArray *absent,
                                GError **error)
 {
-    Collector collector = {store, out};
+    g_auto(Collector) collector = collector_new(store, out);
     if (!collect_names(&collector, result, error))
         return FALSE;
     g_autofree gboolean *missing = g_new0(gboolean, out->len + 1);
@@ -146,6 +163,28 @@ static gboolean ask(gpointer data, GError **error)
     return question->answer != NULL;
 }
 
+gboolean sluice_result_accept(GBytes *bytes, SluiceResult *out, GError **error)
+{
+    *out = (SluiceResult){0};
+    if (g_bytes_get_size(bytes) <= SLUICE_LIMIT_RESULT)
+        return sluice_result_decode(bytes, out, error) && sluice_result_check(out, error);
+    g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "a result is too large");
+    return FALSE;
+}
+
+static gboolean is_whole(SluiceStore *store, const SluiceResult *result, GError **error)
+{
+    GError *problem = NULL;
+    if (sluice_result_is_complete(store, result, &problem))
+        return TRUE;
+    if (problem != NULL)
+        g_propagate_error(error, problem);
+    else
+        g_set_error_literal(error, SLUICE_STATUS_ERROR, GRPC_STATUS_NOT_FOUND,
+                            "a result lacks something, or contradicts itself");
+    return FALSE;
+}
+
 /* Level by level: what a fetched Tree or Directory names is known only then. */
 gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *result, GError **error)
 {
@@ -155,7 +194,7 @@ gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *resul
         if (!sluice_result_collect(upstream->store, result, all, absent, error))
             return FALSE;
         if (absent->len == 0)
-            return TRUE;
+            return is_whole(upstream->store, result, error);
         if (!sluice_upstream_fetch(upstream, absent, error))
             return FALSE;
     }
@@ -167,15 +206,8 @@ gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *resul
 static gboolean take_result(SluiceUpstream *upstream, const SluiceDigest *key, GBytes *bytes, GError **error)
 {
     g_auto(SluiceResult) result = {0};
-    if (g_bytes_get_size(bytes) > SLUICE_LIMIT_RESULT) {
-        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "a result is too large");
-        return FALSE;
-    }
-    if (!sluice_result_decode(bytes, &result, error) || !sluice_result_check(&result, error))
-        return FALSE;
-    return result.exit_code == 0 && sluice_result_fetch(upstream, &result, error) &&
-           sluice_result_is_complete(upstream->store, &result, error) &&
-           sluice_store_put_result(upstream->store, key, bytes, error);
+    return sluice_result_accept(bytes, &result, error) && result.exit_code == 0 &&
+           sluice_result_fetch(upstream, &result, error) && sluice_store_put_result(upstream->store, key, bytes, error);
 }
 
 static gboolean is_known_absent(SluiceUpstream *upstream, const SluiceDigest *key)

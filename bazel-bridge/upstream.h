@@ -181,7 +181,9 @@ gboolean sluice_result_collect(SluiceStore *store, const SluiceResult *result, G
                                GError **error);
 /* The directories below `root` that are in the store, each once, and all that they name. */
 gboolean sluice_closure_collect(SluiceStore *store, const SluiceDigest *root, GArray *out, GError **error);
-/* Fetches all that a result names and the store lacks. */
+/* Decodes what a server sent as a result, and checks what can be checked without its blobs.  Clear `out` also after an error. */
+gboolean sluice_result_accept(GBytes *bytes, SluiceResult *out, GError **error);
+/* Fetches all that a result names and the store lacks; then it is complete.  NOT_FOUND if that cannot be. */
 gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *result, GError **error);
 /* Notes, durably, that the result kept under `key` is to be given to the cluster. */
 gboolean sluice_upstream_enqueue(SluiceUpstream *upstream, const SluiceDigest *key, GBytes *result, GError **error);

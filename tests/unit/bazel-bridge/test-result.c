@@ -1,7 +1,7 @@
 /* Looking into ActionResults: checks, completeness, inlining. */
-#include "bridge-private.h"
 #include "fixture.h"
 #include "remote_execution.pb-c.h"
+#include "upstream.h"
 
 typedef Build__Bazel__Remote__Execution__V2__ActionResult Decoded;
 
@@ -115,6 +115,76 @@ static void test_root_directories(void)
     fixture_close(&fixture);
 }
 
+/* Two readers of one output directory must not find different things. */
+static void test_contradictions(void)
+{
+    Fixture fixture;
+    fixture_open(&fixture);
+    SluiceDigest here = fixture_put(&fixture, "here");
+    g_autoptr(GByteArray) child = fixture_node("file", 2, &here), leaf = g_byte_array_new(), top = g_byte_array_new();
+    sluice_wire_put_bytes(leaf, 1, child->data, child->len);
+    SluiceDigest leaf_digest, top_digest;
+    g_assert_true(sluice_store_put(fixture.store, leaf->data, leaf->len, NULL, &leaf_digest, NULL));
+    fixture_put_node(top, 2, "a", 2, &leaf_digest);
+    fixture_put_node(top, 2, "empty", 2, &sluice_digest_empty);
+    g_assert_true(sluice_store_put(fixture.store, top->data, top->len, NULL, &top_digest, NULL));
+    const struct {
+        unsigned roots, children;
+        gboolean sound;
+    } trees[] = {{1, 1, TRUE}, {1, 2, TRUE}, {1, 0, FALSE}, {0, 1, FALSE}, {2, 1, FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(trees); i++) {
+        GByteArray *tree = g_byte_array_new();
+        for (unsigned n = 0; n < trees[i].roots; n++)
+            sluice_wire_put_bytes(tree, 1, top->data, top->len);
+        for (unsigned n = 0; n < trees[i].children; n++)
+            sluice_wire_put_bytes(tree, 2, leaf->data, leaf->len);
+        SluiceDigest digest = fixture_put_array(&fixture, tree);
+        g_assert_cmpint(directory_complete(&fixture, TREE, &digest), ==, trees[i].sound);
+        const struct {
+            const SluiceDigest *root;
+            gboolean same;
+        } roots[] = {{&top_digest, TRUE}, {&leaf_digest, FALSE}};
+        for (gsize n = 0; n < G_N_ELEMENTS(roots); n++) {
+            g_autoptr(GByteArray) both = fixture_node("out", TREE, &digest), result = g_byte_array_new();
+            sluice_wire_put_digest(both, ROOT, roots[n].root);
+            sluice_wire_put_bytes(result, DIRECTORIES, both->data, both->len);
+            g_assert_cmpint(complete(&fixture, result), ==, trees[i].sound && roots[n].same);
+        }
+    }
+    fixture_close(&fixture);
+}
+
+/* One large tree under many names is one tree. */
+static void test_same_tree(void)
+{
+    enum { NAMES = 40000, FILES_IN_TREE = 40000 };
+    Fixture fixture;
+    fixture_open(&fixture);
+    SluiceDigest here = fixture_put(&fixture, "here");
+    GByteArray *tree = g_byte_array_new();
+    g_autoptr(GByteArray) root = g_byte_array_new(), bytes = g_byte_array_new();
+    for (int i = 0; i < FILES_IN_TREE; i++)
+        fixture_put_node(root, 1, "f", 2, &here);
+    SluiceDigest root_digest;
+    g_assert_true(sluice_store_put(fixture.store, root->data, root->len, NULL, &root_digest, NULL));
+    sluice_wire_put_bytes(tree, 1, root->data, root->len);
+    SluiceDigest digest = fixture_put_array(&fixture, tree);
+    g_autoptr(GByteArray) both = fixture_node("out", TREE, &digest);
+    sluice_wire_put_digest(both, ROOT, &root_digest);
+    for (int i = 0; i < NAMES; i++)
+        sluice_wire_put_bytes(bytes, DIRECTORIES, both->data, both->len);
+    g_assert_true(complete(&fixture, bytes));
+    g_auto(SluiceResult) result = {0};
+    g_autoptr(GBytes) copy = g_bytes_new(bytes->data, bytes->len);
+    g_autoptr(GArray) out = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    g_autoptr(GArray) absent = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
+    g_assert_true(sluice_result_decode(copy, &result, NULL));
+    g_assert_true(sluice_result_collect(fixture.store, &result, out, absent, NULL));
+    g_assert_cmpuint(out->len, ==, 2 + 2 * FILES_IN_TREE);
+    g_assert_cmpuint(absent->len, ==, 0);
+    fixture_close(&fixture);
+}
+
 /* More entries than are looked up at once. */
 static void test_many(void)
 {
@@ -169,6 +239,22 @@ static void test_check(void)
     g_autoptr(GByteArray) no_digest = g_byte_array_new();
     fixture_put_node(no_digest, DIRECTORIES, "out", 15, &digest);
     g_assert_false(check(no_digest));
+    const struct {
+        const char *path, *target;
+        gboolean good;
+    } symlinks[] = {{"link", "../target", TRUE}, {"link", "/target", TRUE},  {"link", "", FALSE},
+                    {"link", NULL, FALSE},       {"/link", "target", FALSE}, {"", "target", FALSE},
+                    {NULL, "target", FALSE}};
+    for (gsize i = 0; i < G_N_ELEMENTS(symlinks); i++)
+        for (uint32_t field = 10; field <= 12; field++) {
+            g_autoptr(GByteArray) bytes = g_byte_array_new(), symlink = g_byte_array_new();
+            if (symlinks[i].path != NULL)
+                sluice_wire_put_string(symlink, 1, symlinks[i].path);
+            if (symlinks[i].target != NULL)
+                sluice_wire_put_string(symlink, 2, symlinks[i].target);
+            sluice_wire_put_bytes(bytes, field, symlink->data, symlink->len);
+            g_assert_cmpint(check(bytes), ==, symlinks[i].good);
+        }
     /* contents of another file under this digest */
     g_autoptr(GByteArray) lie = g_byte_array_new();
     g_autoptr(GByteArray) lying = fixture_node("a", 2, &digest);
@@ -245,6 +331,8 @@ int main(int argc, char **argv)
     g_test_add_func("/complete/trees", test_trees);
     g_test_add_func("/complete/root-directories", test_root_directories);
     g_test_add_func("/complete/many", test_many);
+    g_test_add_func("/complete/contradictions", test_contradictions);
+    g_test_add_func("/complete/same-tree", test_same_tree);
     g_test_add_func("/result/check", test_check);
     g_test_add_func("/inline/contents", test_inline);
     g_test_add_func("/inline/limit", test_inline_limit);
