@@ -34,6 +34,13 @@ static gboolean check_parts(const char *url, GUri *uri, GError **error)
     return TRUE;
 }
 
+/* A name like 127.example.com is somebody else's. */
+static gboolean is_local(const char *host)
+{
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+    return g_ascii_strcasecmp(host, "localhost") == 0 || (address != NULL && g_inet_address_get_is_loopback(address));
+}
+
 char *sluice_remote_address(const char *url, gboolean *tls, gboolean *local, GError **error)
 {
     static const struct {
@@ -57,7 +64,7 @@ char *sluice_remote_address(const char *url, gboolean *tls, gboolean *local, GEr
         const char *host = g_uri_get_host(uri);
         int port = g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : schemes[i].port;
         *tls = schemes[i].tls;
-        *local = strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 || g_str_has_prefix(host, "127.");
+        *local = is_local(host);
         return g_strdup_printf(strchr(host, ':') != NULL ? "dns:[%s]:%d" : "dns:%s:%d", host, port);
     }
     address_error(error, url, "its scheme is none of grpc, grpcs, http, https, unix");

@@ -55,7 +55,7 @@ static grpc_arg integer_arg(const char *key, int value)
 static grpc_channel *create_channel(const SluiceRemote *remote, const char *target,
                                     grpc_channel_credentials *credentials)
 {
-    enum { MILLISECONDS = 1000, RECONNECT_MIN = 100, RECONNECT_MAX = 5000 };
+    enum { MILLISECONDS = 1000, RECONNECT_MIN = 100, RECONNECT_MAX = 5000, NO_COMPRESSION = 1 << GRPC_COMPRESS_NONE };
     int keepalive = remote->keepalive_time > 0 ? (int)MIN(remote->keepalive_time, 24u * 3600) : SLUICE_KEEPALIVE_TIME;
     grpc_arg args[] = {
         integer_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, SLUICE_LIMIT_MESSAGE),
@@ -65,6 +65,9 @@ static grpc_channel *create_channel(const SluiceRemote *remote, const char *targ
         integer_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, MILLISECONDS),
         integer_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_MIN),
         integer_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX),
+        /* a compressed answer would be a bomb below our size limit */
+        integer_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, NO_COMPRESSION),
+        integer_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
         /* the attempts are ours, and are counted */
         integer_arg(GRPC_ARG_ENABLE_RETRIES, 0),
     };
@@ -268,10 +271,11 @@ static void clear_headers(Headers *headers)
         grpc_slice_unref(headers->headers[i].value);
 }
 
+/* NULL: it is compressed, although we take nothing that is. */
 static GBytes *take_buffer(grpc_byte_buffer *buffer)
 {
     grpc_byte_buffer_reader reader;
-    if (!grpc_byte_buffer_reader_init(&reader, buffer)) {
+    if (buffer->data.raw.compression != GRPC_COMPRESS_NONE || !grpc_byte_buffer_reader_init(&reader, buffer)) {
         grpc_byte_buffer_destroy(buffer);
         return NULL;
     }
@@ -352,7 +356,7 @@ GBytes *sluice_peer_call(SluicePeer *peer, const char *method, SluiceReply *requ
     if (!ending_clear(&ending, error))
         return NULL;
     if (answer == NULL)
-        g_set_error_literal(error, SLUICE_STATUS_ERROR, GRPC_STATUS_INTERNAL, "the answer is empty");
+        g_set_error_literal(error, SLUICE_STATUS_ERROR, GRPC_STATUS_INTERNAL, "the answer is empty, or compressed");
     return g_steal_pointer(&answer);
 }
 
