@@ -1,8 +1,7 @@
 /* archive-contents.c - reading: from libarchive's stream into the store and a list of members. */
 #include "archive-private.h"
+#include "late-archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 
 #define BUFFER_SIZE   (256 * 1024)
@@ -27,8 +26,8 @@ typedef struct {
 
 static gboolean damaged(Reader *reader, const char *member, GError **error)
 {
-    const char *text = archive_error_string(reader->archive);
-    gint64 offset = archive_filter_bytes(reader->archive, -1);
+    const char *text = libarchive->error_string(reader->archive);
+    gint64 offset = libarchive->filter_bytes(reader->archive, -1);
     g_autofree char *inside = member != NULL ? g_strdup_printf(", in '%s'", member) : g_strdup("");
     error_set(error, ERROR_SOURCE, "archive-damaged", NULL,
               "%s: Error staging source: the archive is damaged or truncated (at byte %" G_GINT64_FORMAT
@@ -97,7 +96,7 @@ static gssize read_full(Reader *reader, const char *member, char *buffer, gsize 
 {
     gsize have = 0;
     while (have < size) {
-        la_ssize_t length = archive_read_data(reader->archive, buffer + have, MIN(size - have, BUFFER_SIZE));
+        la_ssize_t length = libarchive->read_data(reader->archive, buffer + have, MIN(size - have, BUFFER_SIZE));
         if (length < 0) {
             damaged(reader, member, error);
             return -1;
@@ -232,7 +231,7 @@ static gboolean add_hard_link(Reader *reader, ArchiveMember *member, const char 
 
 static gboolean add_symlink(Reader *reader, ArchiveMember *member, struct archive_entry *entry, GError **error)
 {
-    const char *target = archive_entry_symlink(entry);
+    const char *target = libarchive->entry_symlink(entry);
     if (target == NULL || target[0] == '\0' || strlen(target) >= ARCHIVE_MAX_NAME) {
         error_set(error, ERROR_SOURCE, "archive-damaged", NULL,
                   "%s: Error staging source: the symlink '%s' has no usable target", reader->contents->name,
@@ -255,11 +254,11 @@ static gboolean add_symlink(Reader *reader, ArchiveMember *member, struct archiv
 
 static gboolean read_member(Reader *reader, struct archive_entry *entry, ArchiveMember *member, GError **error)
 {
-    const char *hard_link = archive_entry_hardlink(entry);
+    const char *hard_link = libarchive->entry_hardlink(entry);
     if (hard_link != NULL) {
         return add_hard_link(reader, member, hard_link, error);
     }
-    switch (archive_entry_filetype(entry)) {
+    switch (libarchive->entry_filetype(entry)) {
     case AE_IFDIR:
         member->type = SLUICE_ENTRY_DIRECTORY;
         add_member(reader, member);
@@ -267,7 +266,7 @@ static gboolean read_member(Reader *reader, struct archive_entry *entry, Archive
     case AE_IFLNK:
         return add_symlink(reader, member, entry, error);
     case AE_IFREG: {
-        member->executable = !reader->zip && (archive_entry_perm(entry) & 0100) != 0;
+        member->executable = !reader->zip && (libarchive->entry_perm(entry) & 0100) != 0;
         guint index = reader->contents->members->len;
         add_member(reader, member);
         return store_content(reader, member_at(reader->contents, index), index, error);
@@ -281,7 +280,7 @@ static gboolean read_member(Reader *reader, struct archive_entry *entry, Archive
 static gboolean read_next(Reader *reader, gboolean *end, GError **error)
 {
     struct archive_entry *entry;
-    int status = archive_read_next_header(reader->archive, &entry);
+    int status = libarchive->read_next_header(reader->archive, &entry);
     if (status == ARCHIVE_EOF) {
         *end = TRUE;
         return TRUE;
@@ -289,7 +288,7 @@ static gboolean read_next(Reader *reader, gboolean *end, GError **error)
     if (status < ARCHIVE_WARN) {
         return damaged(reader, NULL, error);
     }
-    if (archive_entry_is_encrypted(entry)) {
+    if (libarchive->entry_is_encrypted(entry)) {
         error_set(error, ERROR_SOURCE, "archive-encrypted", NULL, "%s: Error staging source: the archive is encrypted",
                   reader->contents->name);
         return FALSE;
@@ -298,7 +297,7 @@ static gboolean read_next(Reader *reader, gboolean *end, GError **error)
         return too_much(reader, "entries", ARCHIVE_MAX_ENTRIES, error);
     }
     ArchiveMember member = {.type = SLUICE_ENTRY_FILE};
-    member.path = member_name(reader, archive_entry_pathname(entry), error);
+    member.path = member_name(reader, libarchive->entry_pathname(entry), error);
     if (member.path == NULL) {
         return FALSE;
     }
@@ -314,13 +313,13 @@ static gboolean read_next(Reader *reader, gboolean *end, GError **error)
 
 void archive_allow_filters(struct archive *archive)
 {
-    archive_read_support_filter_gzip(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_lzma(archive);
-    archive_read_support_filter_lzip(archive);
-    archive_read_support_filter_zstd(archive);
-    archive_read_support_filter_compress(archive);
+    libarchive->read_support_filter_gzip(archive);
+    libarchive->read_support_filter_bzip2(archive);
+    libarchive->read_support_filter_xz(archive);
+    libarchive->read_support_filter_lzma(archive);
+    libarchive->read_support_filter_lzip(archive);
+    libarchive->read_support_filter_zstd(archive);
+    libarchive->read_support_filter_compress(archive);
 }
 
 static void member_clear(gpointer data)
@@ -370,7 +369,7 @@ void archive_contents_filter(ArchiveContents *contents, gboolean (*keep)(const A
 static gboolean read_all(Reader *reader, const void *data, gsize length, GError **error)
 {
     gboolean end = FALSE;
-    if (archive_read_open_memory(reader->archive, data, length) != ARCHIVE_OK) {
+    if (libarchive->read_open_memory(reader->archive, data, length) != ARCHIVE_OK) {
         return damaged(reader, NULL, error);
     }
     while (!end) {
@@ -384,20 +383,20 @@ static gboolean read_all(Reader *reader, const void *data, gsize length, GError 
 ArchiveContents *archive_read(SluiceStore *store, const void *data, gsize length, ArchiveFormat format,
                               const char *name, GError **error)
 {
-    Reader reader = {.store = store, .archive = archive_read_new(), .packed = length};
+    Reader reader = {.store = store, .archive = libarchive->read_new(), .packed = length};
     reader.contents = contents_new(name);
     reader.zip = format == ARCHIVE_ZIP;
     reader.batch = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     reader.batch_member = g_array_new(FALSE, FALSE, sizeof(guint));
     reader.buffer = g_malloc(BUFFER_SIZE);
     if (reader.zip) {
-        archive_read_support_format_zip(reader.archive);
+        libarchive->read_support_format_zip(reader.archive);
     } else {
         archive_allow_filters(reader.archive);
-        archive_read_support_format_tar(reader.archive);
+        libarchive->read_support_format_tar(reader.archive);
     }
     gboolean ok = read_all(&reader, data, length, error);
-    archive_read_free(reader.archive);
+    libarchive->read_free(reader.archive);
     g_ptr_array_unref(reader.batch);
     g_array_unref(reader.batch_member);
     g_free(reader.buffer);

@@ -1,8 +1,7 @@
 /* archive-text.c - compressed text, and single members, straight into memory. */
 #include "archive-private.h"
+#include "late-archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 
 #define BUFFER_SIZE (256 * 1024)
@@ -10,7 +9,7 @@
 
 static gboolean damaged(struct archive *archive, const char *name, guint after, GError **error)
 {
-    const char *text = archive_error_string(archive);
+    const char *text = libarchive->error_string(archive);
     error_set(error, ERROR_SOURCE, "archive-damaged", NULL, "%s: damaged or truncated after %u bytes: %s", name, after,
               text != NULL ? text : "unknown format");
     return FALSE;
@@ -22,7 +21,7 @@ static char *read_rest(struct archive *archive, gsize limit, const char *name, g
     g_autofree guint8 *buffer = g_malloc(BUFFER_SIZE);
     g_autoptr(GByteArray) out = g_byte_array_new();
     la_ssize_t length;
-    while ((length = archive_read_data(archive, buffer, BUFFER_SIZE)) > 0) {
+    while ((length = libarchive->read_data(archive, buffer, BUFFER_SIZE)) > 0) {
         if (out->len + (gsize)length > limit) {
             error_set(error, ERROR_SOURCE, "archive-too-large", NULL,
                       "%s: more than %" G_GSIZE_FORMAT " bytes when decompressed; refused", name, limit);
@@ -42,14 +41,14 @@ static char *read_rest(struct archive *archive, gsize limit, const char *name, g
 char *archive_decompress(const void *data, gsize length, gsize limit, const char *name, gsize *out_length,
                          GError **error)
 {
-    struct archive *archive = archive_read_new();
+    struct archive *archive = libarchive->read_new();
     struct archive_entry *entry;
     char *text = NULL;
     archive_allow_filters(archive);
-    archive_read_support_format_raw(archive);
-    archive_read_support_format_empty(archive);
-    int status = archive_read_open_memory(archive, data, length);
-    status = status == ARCHIVE_OK ? archive_read_next_header(archive, &entry) : status;
+    libarchive->read_support_format_raw(archive);
+    libarchive->read_support_format_empty(archive);
+    int status = libarchive->read_open_memory(archive, data, length);
+    status = status == ARCHIVE_OK ? libarchive->read_next_header(archive, &entry) : status;
     if (status == ARCHIVE_EOF) { /* an empty file */
         *out_length = 0;
         text = g_strdup("");
@@ -58,7 +57,7 @@ char *archive_decompress(const void *data, gsize length, gsize limit, const char
     } else {
         damaged(archive, name, 0, error);
     }
-    archive_read_free(archive);
+    libarchive->read_free(archive);
     return text;
 }
 
@@ -66,13 +65,13 @@ static char *find_member(struct archive *archive, const char *member, gsize limi
 {
     struct archive_entry *entry;
     int status;
-    for (int i = 0; i < MEMBERS_MAX && (status = archive_read_next_header(archive, &entry)) != ARCHIVE_EOF; i++) {
+    for (int i = 0; i < MEMBERS_MAX && (status = libarchive->read_next_header(archive, &entry)) != ARCHIVE_EOF; i++) {
         gsize length;
         if (status < ARCHIVE_WARN) {
             damaged(archive, name, 0, error);
             return NULL;
         }
-        const char *raw = archive_entry_pathname(entry);
+        const char *raw = libarchive->entry_pathname(entry);
         g_autofree char *path = raw != NULL ? archive_normalise(raw) : NULL;
         if (path != NULL && strcmp(path, member) == 0) {
             return read_rest(archive, limit, name, &length, error);
@@ -84,15 +83,15 @@ static char *find_member(struct archive *archive, const char *member, gsize limi
 char *archive_read_text(const void *data, gsize length, const char *member, gsize limit, const char *name,
                         GError **error)
 {
-    struct archive *archive = archive_read_new();
+    struct archive *archive = libarchive->read_new();
     char *text = NULL;
     archive_allow_filters(archive);
-    archive_read_support_format_tar(archive);
-    if (archive_read_open_memory(archive, data, length) == ARCHIVE_OK) {
+    libarchive->read_support_format_tar(archive);
+    if (libarchive->read_open_memory(archive, data, length) == ARCHIVE_OK) {
         text = find_member(archive, member, limit, name, error);
     } else {
         damaged(archive, name, 0, error);
     }
-    archive_read_free(archive);
+    libarchive->read_free(archive);
     return text;
 }

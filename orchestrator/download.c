@@ -2,10 +2,10 @@
  * download.c - transfers: one libcurl multi handle, several at once, each with its list of URLs, its retries and its partial file.
  */
 #include "download-private.h"
+#include "late-curl.h"
 #include "netrc.h"
 #include "source-mirror.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,17 +138,17 @@ static void set_headers(Transfer *transfer)
 {
     const char *const *headers = transfer->download->headers;
     for (gsize i = 0; headers != NULL && headers[i] != NULL; i++) {
-        transfer->headers = curl_slist_append(transfer->headers, headers[i]);
+        transfer->headers = libcurl->slist_append(transfer->headers, headers[i]);
     }
     if (transfer->headers != NULL) {
-        curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->headers);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->headers);
     }
     if (transfer->download->body != NULL) {
-        curl_easy_setopt(transfer->handle, CURLOPT_POSTFIELDS, transfer->download->body);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_POSTFIELDS, transfer->download->body);
     }
     if (transfer->download->want_response) {
-        curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, on_header);
-        curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, on_header);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
     }
 }
 
@@ -158,44 +158,44 @@ static void set_authorization(const Transfer *transfer)
     const char *url = transfer_url(transfer);
     gboolean token = source_mirror_wants_token(url);
     g_autofree char *password = token ? netrc_password(url) : NULL;
-    curl_easy_setopt(transfer->handle, CURLOPT_NETRC, token ? (long)CURL_NETRC_IGNORED : (long)CURL_NETRC_OPTIONAL);
+    libcurl->easy_setopt(transfer->handle, CURLOPT_NETRC, token ? (long)CURL_NETRC_IGNORED : (long)CURL_NETRC_OPTIONAL);
     if (password != NULL) {
-        curl_easy_setopt(transfer->handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(transfer->handle, CURLOPT_XOAUTH2_BEARER, password);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        libcurl->easy_setopt(transfer->handle, CURLOPT_XOAUTH2_BEARER, password);
     }
 }
 
 static void free_handle(Transfer *transfer)
 {
-    g_clear_pointer(&transfer->handle, curl_easy_cleanup);
-    g_clear_pointer(&transfer->headers, curl_slist_free_all);
+    g_clear_pointer(&transfer->handle, libcurl->easy_cleanup);
+    g_clear_pointer(&transfer->headers, libcurl->slist_free_all);
 }
 
 static void set_options(Transfer *transfer)
 {
     CURL *handle = transfer->handle;
-    curl_easy_setopt(handle, CURLOPT_URL, transfer_url(transfer));
-    curl_easy_setopt(handle, CURLOPT_PRIVATE, transfer);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https,ftp,file");
+    libcurl->easy_setopt(handle, CURLOPT_URL, transfer_url(transfer));
+    libcurl->easy_setopt(handle, CURLOPT_PRIVATE, transfer);
+    libcurl->easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
+    libcurl->easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_data);
+    libcurl->easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
+    libcurl->easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    libcurl->easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
+    libcurl->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    libcurl->easy_setopt(handle, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
+    libcurl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https,ftp,file");
     /* A server must not be able to send us to our own files. */
-    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https,ftp");
+    libcurl->easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https,ftp");
     set_authorization(transfer);
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, "sluice");
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 16L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT);
+    libcurl->easy_setopt(handle, CURLOPT_USERAGENT, "sluice");
+    libcurl->easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
+    libcurl->easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 16L);
+    libcurl->easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT);
     if (transfer->download->proxy != NULL) {
-        curl_easy_setopt(handle, CURLOPT_PROXY, transfer->download->proxy);
+        libcurl->easy_setopt(handle, CURLOPT_PROXY, transfer->download->proxy);
     }
     if (transfer->partial.length > 0) {
-        curl_easy_setopt(handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->partial.length);
+        libcurl->easy_setopt(handle, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->partial.length);
     }
     set_headers(transfer);
 }
@@ -213,13 +213,13 @@ static gboolean start_transfer(Downloads *all, Transfer *transfer, GError **erro
     transfer->too_large = transfer->write_failed = FALSE;
     transfer->message[0] = '\0';
     transfer->started_at = transfer->partial.length;
-    transfer->handle = curl_easy_init();
+    transfer->handle = libcurl->easy_init();
     if (transfer->handle == NULL) {
         error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot set up a transfer of %s", transfer_url(transfer));
         return FALSE;
     }
     set_options(transfer);
-    curl_multi_add_handle(all->multi, transfer->handle);
+    libcurl->multi_add_handle(all->multi, transfer->handle);
     transfer->state = RUNNING;
     all->running++;
     return TRUE;
@@ -390,7 +390,7 @@ static GError *transfer_error(const Transfer *transfer, CURLcode code, long stat
                   status);
     } else {
         error_set(&error, ERROR_SOURCE, NULL, NULL, "Error mirroring %s: %s", transfer_url(transfer),
-                  transfer->message[0] != '\0' ? transfer->message : curl_easy_strerror(code));
+                  transfer->message[0] != '\0' ? transfer->message : libcurl->easy_strerror(code));
     }
     return error;
 }
@@ -398,8 +398,8 @@ static GError *transfer_error(const Transfer *transfer, CURLcode code, long stat
 static void transfer_ended(Downloads *all, Transfer *transfer, CURLcode code)
 {
     long status = 0;
-    curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(all->multi, transfer->handle);
+    libcurl->easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &status);
+    libcurl->multi_remove_handle(all->multi, transfer->handle);
     free_handle(transfer);
     all->running--;
     transfer->download->status = status;
@@ -476,11 +476,11 @@ static void collect_ended(Downloads *all)
 {
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(all->multi, &left)) != NULL) {
+    while ((message = libcurl->multi_info_read(all->multi, &left)) != NULL) {
         if (message->msg == CURLMSG_DONE) {
             Transfer *transfer = NULL;
             CURLcode code = message->data.result;
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+            libcurl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
             transfer_ended(all, transfer, code);
         }
     }
@@ -509,7 +509,7 @@ static gboolean run_all(Downloads *all, GError **error)
         if (g_cancellable_set_error_if_cancelled(all->context->cancellable, error) || !start_waiting(all, error)) {
             return FALSE;
         }
-        if (curl_multi_perform(all->multi, &active) != CURLM_OK) {
+        if (libcurl->multi_perform(all->multi, &active) != CURLM_OK) {
             error_set(error, ERROR_SOURCE, NULL, NULL, "The transfers cannot go on");
             return FALSE;
         }
@@ -517,7 +517,7 @@ static gboolean run_all(Downloads *all, GError **error)
         show_progress(all, FALSE);
         int delay = next_delay(all);
         if (delay > 0) {
-            curl_multi_poll(all->multi, NULL, 0, delay, NULL);
+            libcurl->multi_poll(all->multi, NULL, 0, delay, NULL);
         }
     }
     show_progress(all, TRUE);
@@ -529,12 +529,12 @@ static void stop_all(Downloads *all)
     for (gsize i = 0; i < all->count; i++) {
         Transfer *transfer = &all->transfers[i];
         if (transfer->handle != NULL) {
-            curl_multi_remove_handle(all->multi, transfer->handle);
+            libcurl->multi_remove_handle(all->multi, transfer->handle);
             free_handle(transfer);
         }
         partial_close(&transfer->partial);
     }
-    curl_multi_cleanup(all->multi);
+    libcurl->multi_cleanup(all->multi);
     g_free(all->transfers);
 }
 
@@ -570,15 +570,15 @@ gboolean download_run(Download *downloads, gsize count, const SourceContext *con
     Downloads all = {.context = context, .element = element, .action = action, .message = message};
     static gsize ready;
     if (g_once_init_enter(&ready)) {
-        curl_global_init(CURL_GLOBAL_DEFAULT);
+        libcurl->global_init(CURL_GLOBAL_DEFAULT);
         g_once_init_leave(&ready, 1);
     }
-    all.multi = curl_multi_init();
+    all.multi = libcurl->multi_init();
     if (all.multi == NULL) {
         error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot set up transfers");
         return FALSE;
     }
-    curl_multi_setopt(all.multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CLAMP(context->fetchers, 1, MAX_PARALLEL));
+    libcurl->multi_setopt(all.multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CLAMP(context->fetchers, 1, MAX_PARALLEL));
     init_transfers(&all, downloads, count);
     gboolean ok = run_all(&all, error);
     stop_all(&all);

@@ -6,6 +6,7 @@
  *   'r'  (bbm(smssmsmss)a{sv})       success, cancelled, error, result: the outcome, once, last
  */
 #include "job.h"
+#include "late.h"
 #include "log.h"
 #include "sandbox.h"
 #include <errno.h>
@@ -423,6 +424,7 @@ Job *job_start(const JobSpec *spec, JobEventFunc event, JobDoneFunc done, gpoint
     int ends[2];
     if (!g_unix_open_pipe(ends, FD_CLOEXEC, error))
         return NULL;
+    late_load_for_jobs();
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {

@@ -1,7 +1,6 @@
 /* output.c - checkouts as directories and archives */
 #include "output.h"
-#include <archive.h>
-#include <archive_entry.h>
+#include "late-archive.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -102,12 +101,12 @@ gboolean output_directory(App *app, const SluiceDigest *root, const char *direct
 
 static const struct {
     const char *name;
-    int (*filter)(struct archive *archive);
+    const char *filter;
     const char *module; /* whose options must be set */
 } compressions[] = {
-    {"gz", archive_write_add_filter_gzip, "gzip"},
-    {"xz", archive_write_add_filter_xz, NULL},
-    {"bz2", archive_write_add_filter_bzip2, NULL},
+    {"gz", "gzip", "gzip"},
+    {"xz", "xz", NULL},
+    {"bz2", "bzip2", NULL},
 };
 
 gboolean output_compression(const char *path, const char *wanted, const char **compression, GError **error)
@@ -145,7 +144,7 @@ static gboolean archive_failed(Writer *writer)
 {
     if (!writer->error)
         error_set(&writer->error, ERROR_STREAM, NULL, NULL, "Failed to write the archive: %s",
-                  archive_error_string(writer->archive));
+                  libarchive->error_string(writer->archive));
     return FALSE;
 }
 
@@ -157,7 +156,7 @@ static gboolean write_content(Writer *writer, const SluiceDigest *digest)
     gsize length;
     const char *data = g_bytes_get_data(bytes, &length);
     while (length > 0) {
-        la_ssize_t written = archive_write_data(writer->archive, data, length);
+        la_ssize_t written = libarchive->write_data(writer->archive, data, length);
         if (written <= 0)
             return archive_failed(writer);
         data += written;
@@ -168,19 +167,19 @@ static gboolean write_content(Writer *writer, const SluiceDigest *digest)
 
 static gboolean write_entry(Writer *writer, const char *name, const SluiceEntry *entry)
 {
-    struct archive_entry *out = archive_entry_new();
+    struct archive_entry *out = libarchive->entry_new();
     gboolean executable = entry->type == SLUICE_ENTRY_DIRECTORY || entry->executable;
-    archive_entry_set_pathname(out, name);
-    archive_entry_set_mtime(out, SLUICE_STAGED_MTIME, 0);
-    archive_entry_set_perm(out, entry->type == SLUICE_ENTRY_SYMLINK ? 0777 : executable ? 0755 : 0644);
-    archive_entry_set_filetype(out, entry->type == SLUICE_ENTRY_FILE        ? AE_IFREG
-                                    : entry->type == SLUICE_ENTRY_DIRECTORY ? AE_IFDIR
-                                                                            : AE_IFLNK);
+    libarchive->entry_set_pathname(out, name);
+    libarchive->entry_set_mtime(out, SLUICE_STAGED_MTIME, 0);
+    libarchive->entry_set_perm(out, entry->type == SLUICE_ENTRY_SYMLINK ? 0777 : executable ? 0755 : 0644);
+    libarchive->entry_set_filetype(out, entry->type == SLUICE_ENTRY_FILE        ? AE_IFREG
+                                        : entry->type == SLUICE_ENTRY_DIRECTORY ? AE_IFDIR
+                                                                                : AE_IFLNK);
     if (entry->type == SLUICE_ENTRY_SYMLINK)
-        archive_entry_set_symlink(out, entry->target);
-    archive_entry_set_size(out, entry->type == SLUICE_ENTRY_FILE ? entry->digest.size : 0);
-    gboolean success = archive_write_header(writer->archive, out) == ARCHIVE_OK || archive_failed(writer);
-    archive_entry_free(out);
+        libarchive->entry_set_symlink(out, entry->target);
+    libarchive->entry_set_size(out, entry->type == SLUICE_ENTRY_FILE ? entry->digest.size : 0);
+    gboolean success = libarchive->write_header(writer->archive, out) == ARCHIVE_OK || archive_failed(writer);
+    libarchive->entry_free(out);
     return success && (entry->type != SLUICE_ENTRY_FILE || write_content(writer, &entry->digest));
 }
 
@@ -193,17 +192,17 @@ static gboolean on_entry(const char *path, const SluiceEntry *entry, gpointer da
 
 static struct archive *archive_open(const char *compression, int fd)
 {
-    struct archive *archive = archive_write_new();
-    archive_write_set_format_pax_restricted(archive);
-    archive_write_set_bytes_per_block(archive, 10240);
-    archive_write_set_bytes_in_last_block(archive, 1); /* otherwise it depends on what `fd` is */
+    struct archive *archive = libarchive->write_new();
+    libarchive->write_set_format_pax_restricted(archive);
+    libarchive->write_set_bytes_per_block(archive, 10240);
+    libarchive->write_set_bytes_in_last_block(archive, 1); /* otherwise it depends on what `fd` is */
     for (guint i = 0; compression && i < G_N_ELEMENTS(compressions); i++)
         if (strcmp(compression, compressions[i].name) == 0) {
-            compressions[i].filter(archive);
+            libarchive->write_add_filter_by_name(archive, compressions[i].filter);
             if (compressions[i].module)
-                archive_write_set_filter_option(archive, compressions[i].module, "timestamp", NULL);
+                libarchive->write_set_filter_option(archive, compressions[i].module, "timestamp", NULL);
         }
-    archive_write_open_fd(archive, fd);
+    libarchive->write_open_fd(archive, fd);
     return archive;
 }
 
@@ -214,9 +213,9 @@ static gboolean write_archive(App *app, const SluiceDigest *root, const char *co
     SluiceEntry top = {.name = ".", .type = SLUICE_ENTRY_DIRECTORY};
     gboolean success = (plain || write_entry(&writer, ".", &top)) &&
                        sluice_store_walk_tree(app->store, root, on_entry, &writer, &writer.error);
-    if (success && !writer.error && archive_write_close(writer.archive) != ARCHIVE_OK)
+    if (success && !writer.error && libarchive->write_close(writer.archive) != ARCHIVE_OK)
         archive_failed(&writer);
-    archive_write_free(writer.archive);
+    libarchive->write_free(writer.archive);
     if (!writer.error)
         return TRUE;
     g_propagate_error(error, writer.error);

@@ -1,7 +1,7 @@
 /* serve-http.c - /metrics and /healthz, by libmicrohttpd */
+#include "late-microhttpd.h"
 #include "serve.h"
 #include <dirent.h>
-#include <microhttpd.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -110,15 +110,15 @@ static char *metrics_text(ServeHttp *http, gsize *length)
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type, char *text,
                               gsize length)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *response = libmicrohttpd->create_response_from_buffer(length, text, MHD_RESPMEM_MUST_COPY);
     g_free(text);
     if (!response)
         return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    libmicrohttpd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+        libmicrohttpd->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    enum MHD_Result result = libmicrohttpd->queue_response(connection, status, response);
+    libmicrohttpd->destroy_response(response);
     return result;
 }
 
@@ -159,10 +159,10 @@ ServeHttp *serve_http_new(int fd, const ServeFacts *facts, GError **error)
     http->facts = *facts;
     http->version = g_strdup(facts->version);
     http->started = g_get_real_time();
-    http->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, handle,
-                                    http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                                    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                                    MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT, MHD_OPTION_END);
+    http->daemon = libmicrohttpd->start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, handle, http,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT, MHD_OPTION_END);
     if (http->daemon)
         return http;
     close(fd);
@@ -179,7 +179,7 @@ void serve_http_set_unhealthy(ServeHttp *http)
 void serve_http_free(ServeHttp *http)
 {
     if (http->daemon)
-        MHD_stop_daemon(http->daemon);
+        libmicrohttpd->stop_daemon(http->daemon);
     g_free(http->version);
     g_free(http);
 }
