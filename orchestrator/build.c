@@ -54,7 +54,7 @@ static Node *low_meta(Build *build)
 static Node *high_meta(Build *build, const Artifact *artifact)
 {
     Node *node = node_new_mapping(build->arena, NULL);
-    node_set(build->arena, node, "variables", or_empty(build->element->variables, build->arena));
+    node_set(build->arena, node, "variables", element_variables(build->element));
     Node *own = artifact_own_meta(artifact, build->proxy_used ? &build->proxy : NULL, build->arena);
     if (own)
         node_set(build->arena, node, "sluice", own);

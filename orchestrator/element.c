@@ -5,36 +5,57 @@
 #include "glob.h"
 #include "node-private.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Files below the element path that are looked at to find default targets. */
 #define MAX_DEFAULT_TARGETS 10000000u
 
 /* ---- Loading ---- */
 
+/* A directory, also behind a link.  Most file systems tell without another look. */
+static gboolean is_directory(DIR *parent, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK) {
+        return entry->d_type == DT_DIR;
+    }
+    return fstatat(dirfd(parent), entry->d_name, &info, 0) == 0 && S_ISDIR(info.st_mode);
+}
+
+static gboolean is_link(DIR *parent, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN) {
+        return entry->d_type == DT_LNK;
+    }
+    return fstatat(dirfd(parent), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(info.st_mode);
+}
+
 /* All elements below the element path: of a directory first its files, then its directories, in the order in which the file system has them, as BuildStream does. */
 static void list_directory(const Project *project, const char *below, GPtrArray *files, GPtrArray *directories)
 {
     g_autofree char *path = g_build_filename(project->element_path, below, NULL);
-    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
-        g_ptr_array_add(names, g_strdup(name));
-    }
+    DIR *directory = opendir(path);
     guint first_directory = directories->len;
-    for (guint i = 0; i < names->len && files->len < MAX_DEFAULT_TARGETS; i++) {
-        const char *name = g_ptr_array_index(names, i);
-        char *relative = *below != '\0' ? g_build_filename(below, name, NULL) : g_strdup(name);
-        g_autofree char *full = g_build_filename(path, name, NULL);
-        gboolean is_directory = g_file_test(full, G_FILE_TEST_IS_DIR);
-        if (is_directory && strcmp(name, ".bst") != 0 && !g_file_test(full, G_FILE_TEST_IS_SYMLINK)) {
-            g_ptr_array_insert(directories, (gint)directories->len, relative);
-        } else if (!is_directory && g_str_has_suffix(name, ".bst")) {
-            g_ptr_array_add(files, relative);
-        } else {
-            g_free(relative);
+    while (directory != NULL && files->len < MAX_DEFAULT_TARGETS) {
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            break;
         }
+        const char *name = entry->d_name;
+        gboolean is_below = strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && is_directory(directory, entry);
+        gboolean is_walked = is_below && strcmp(name, ".bst") != 0 && !is_link(directory, entry);
+        if (is_walked || (!is_below && g_str_has_suffix(name, ".bst"))) {
+            char *relative = *below != '\0' ? g_strconcat(below, "/", name, NULL) : g_strdup(name);
+            g_ptr_array_add(is_walked ? directories : files, relative);
+        }
+    }
+    if (directory != NULL) {
+        closedir(directory);
     }
     /* A stack: the first name has to come out first. */
     for (guint i = first_directory, j = directories->len; i + 1 < j; i++, j--) {
@@ -207,8 +228,13 @@ void element_clear(Element *element)
 
 const char *element_variable(const Element *element, const char *name)
 {
-    const Node *value = node_find(element->variables, name);
-    return value != NULL ? node_text(value) : NULL;
+    return element->variables != NULL ? variable_values_get(element->variables, name) : NULL;
+}
+
+Node *element_variables(const Element *element)
+{
+    return element->variables != NULL ? variable_values_to_node(element->variables)
+                                      : node_new_mapping(element->project->session->arena, NULL);
 }
 
 const char *element_expand(const Element *element, const char *text, const Provenance *where, GError **error)

@@ -6,6 +6,7 @@
 
 #include "project.h"
 #include "source.h"
+#include "variables.h"
 
 typedef enum { DEP_BUILD = 1, DEP_RUNTIME = 2 } DependencyType;
 
@@ -41,7 +42,8 @@ struct Element {
     gsize n_dependencies;
     Source **sources;
     gsize n_sources;
-    Node *variables;   /* expanded */
+    const VariableValues
+        *variables;    /* expanded; NULL of links, and of junctions that use what only the second pass knows */
     Node *environment; /* expanded, in order */
     const char *const *environment_nocache;
     Node *config;  /* expanded, composed */
@@ -66,6 +68,8 @@ Element *element_behind_filters(Element *element);
 
 /* An expanded variable's text; NULL if undefined. */
 const char *element_variable(const Element *element, const char *name);
+/* All of them, as a new mapping in the arena of the session. */
+Node *element_variables(const Element *element);
 /* Expands %{…} in text with the element's variables; in the arena. */
 const char *element_expand(const Element *element, const char *text, const Provenance *where, GError **error);
 /* `/`→`-`, extension dropped: the name in artifact refs and log paths.  Free with g_free. */

@@ -121,6 +121,17 @@ Json *json_from_node(Arena *arena, const Node *node)
 
 /* ---- Writing ---- */
 
+void json_put(GString *out, const char *text, gsize length)
+{
+    if (out->len + length >= out->allocated_len) {
+        g_string_append_len(out, text, (gssize)length);
+        return;
+    }
+    memcpy(out->str + out->len, text, length);
+    out->len += length;
+    out->str[out->len] = '\0';
+}
+
 static void write_unit(GString *out, unsigned unit)
 {
     static const char digits[] = "0123456789abcdef";
@@ -146,25 +157,47 @@ static void write_escape(GString *out, gunichar c)
     }
 }
 
+/* The length of what stands for itself at the start of a text; eight characters at once. */
+static gsize count_plain(const char *text, gsize length)
+{
+    const guint64 ones = 0x0101010101010101u, highs = ones << 7;
+    gsize i = 0;
+    for (guint64 eight; i + sizeof eight <= length; i += sizeof eight) {
+        memcpy(&eight, text + i, sizeof eight);
+        /* Of ASCII, the highest bit stays where a character is large enough, or another. */
+        guint64 plain = ((eight | highs) - ones * 0x20) & (((eight ^ ones * '"') | highs) - ones) &
+                        (((eight ^ ones * '\\') | highs) - ones) & ~eight;
+        if ((plain & highs) != highs) {
+            break;
+        }
+    }
+    for (; i < length; i++) {
+        guchar c = (guchar)text[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') {
+            break;
+        }
+    }
+    return i;
+}
+
 void json_write_string(const char *text, GString *out)
 {
-    g_string_append_c(out, '"');
-    const char *run = text;
-    while (*text != '\0') {
-        guchar c = (guchar)*text;
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-            text++;
-            continue;
+    const char *end = text + strlen(text);
+    json_put(out, "\"", 1);
+    for (;;) {
+        gsize plain = count_plain(text, (gsize)(end - text));
+        json_put(out, text, plain);
+        text += plain;
+        if (text == end) {
+            break;
         }
-        g_string_append_len(out, run, text - run);
+        guchar c = (guchar)*text;
         gunichar point = c < 0x80 ? c : g_utf8_get_char_validated(text, -1);
         gboolean valid = point < 0x110000;
         write_escape(out, valid ? point : 0xfffd);
         text = valid && c >= 0x80 ? g_utf8_next_char(text) : text + 1;
-        run = text;
     }
-    g_string_append_len(out, run, text - run);
-    g_string_append_c(out, '"');
+    json_put(out, "\"", 1);
 }
 
 /* UTF-8 in byte order is in code point order. */
@@ -173,9 +206,19 @@ static int compare_members(const void *a, const void *b)
     return strcmp(((const Member *)a)->key, ((const Member *)b)->key);
 }
 
+static gboolean is_sorted(const Json *object)
+{
+    for (gsize i = 1; i < object->count; i++) {
+        if (compare_members(&object->members[i - 1], &object->members[i]) > 0) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 static void write_object(const Json *object, GString *out)
 {
-    if (object->count > 1) {
+    if (!is_sorted(object)) {
         qsort(object->members, object->count, sizeof *object->members, compare_members);
     }
     g_string_append_c(out, '{');
@@ -190,22 +233,12 @@ static void write_object(const Json *object, GString *out)
     g_string_append_c(out, '}');
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp((*(const NodeEntry *const *)a)->key, (*(const NodeEntry *const *)b)->key);
-}
-
 static void write_node(const Node *node, GString *out);
 
 static void write_node_mapping(const Node *mapping, GString *out)
 {
     g_autofree const NodeEntry **sorted = g_new(const NodeEntry *, mapping->size);
-    for (guint32 i = 0; i < mapping->size; i++) {
-        sorted[i] = &mapping->entries[i];
-    }
-    if (mapping->size > 1) {
-        qsort(sorted, mapping->size, sizeof *sorted, compare_entries);
-    }
+    node_sort_entries(mapping, sorted);
     g_string_append_c(out, '{');
     for (guint32 i = 0; i < mapping->size; i++) {
         if (i > 0) {

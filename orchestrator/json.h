@@ -26,6 +26,8 @@ void json_write(const Json *value, GString *out);
 void json_write_indented(const Json *value, GString *out);
 /* SHA-256 of the canonical text, 64 digits and a NUL. */
 void json_key(const Json *value, char out[65]);
+/* g_string_append_len, which costs more than what most pieces of a key take to copy. */
+void json_put(GString *out, const char *text, gsize length);
 /* The parts of the above: one quoted string; the key of a text that is canonical already. */
 void json_write_string(const char *text, GString *out);
 void json_key_of_text(const char *text, gsize length, char out[65]);

@@ -8,7 +8,6 @@
 #include "key-private.h"
 #include "node-private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct KeyWriter {
@@ -22,10 +21,12 @@ typedef struct KeyWriter {
 
 /* ---- Texts ---- */
 
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp((*(const NodeEntry *const *)a)->key, (*(const NodeEntry *const *)b)->key);
-}
+/* The text of a shared node, without some of its top keys. */
+typedef struct {
+    const char *const *without;
+    gsize length;
+    char text[];
+} KeyText;
 
 static void write_node(Session *session, const Node *node, const char *const *without, GString *out);
 
@@ -35,10 +36,7 @@ static void write_mapping(Session *session, const Node *node, const char *const 
     g_autofree const NodeEntry **many = node->size > G_N_ELEMENTS(few) ? g_new(const NodeEntry *, node->size) : NULL;
     const NodeEntry **sorted = many != NULL ? many : few;
     gboolean first = TRUE;
-    for (guint32 i = 0; i < node->size; i++) {
-        sorted[i] = &node->entries[i];
-    }
-    qsort(sorted, node->size, sizeof *sorted, compare_entries);
+    node_sort_entries(node, sorted);
     g_string_append_c(out, '{');
     for (guint32 i = 0; i < node->size; i++) {
         if (without != NULL && g_strv_contains(without, sorted[i]->key)) {
@@ -75,22 +73,25 @@ static void write_fresh(Session *session, const Node *node, const char *const *w
     g_string_append_c(out, ']');
 }
 
-/* The node as JSON; what is shared is remembered.  `without` (or NULL): top keys to leave out; of one shared node always the same. */
+/* The node as JSON; what is shared is remembered.  `without` (or NULL): top keys to leave out; of one shared node mostly the same list. */
 static void write_node(Session *session, const Node *node, const char *const *without, GString *out)
 {
-    gboolean worth = (node->flags & NODE_IS_SHARED) != 0 && node->type != NODE_SCALAR && without == NULL;
-    if (!worth) {
-        write_fresh(session, node, without, out);
+    gboolean worth = (node->flags & NODE_IS_SHARED) != 0 && node->type != NODE_SCALAR;
+    KeyText *known = worth ? g_hash_table_lookup(session->key_texts, node) : NULL;
+    if (known != NULL && known->without == without) {
+        json_put(out, known->text, known->length);
         return;
     }
-    const char *known = g_hash_table_lookup(session->key_texts, node);
-    if (known == NULL) {
-        g_autoptr(GString) text = g_string_new(NULL);
-        write_fresh(session, node, NULL, text);
-        known = g_string_free(g_steal_pointer(&text), FALSE);
-        g_hash_table_insert(session->key_texts, (gpointer)node, (gpointer)known);
+    gsize start = out->len;
+    write_fresh(session, node, without, out);
+    if (worth && known == NULL) {
+        gsize length = out->len - start;
+        known = g_malloc(sizeof *known + length);
+        known->without = without;
+        known->length = length;
+        memcpy(known->text, out->str + start, length);
+        g_hash_table_insert(session->key_texts, (gpointer)node, known);
     }
-    g_string_append(out, known);
 }
 
 static void write_sandbox(const SandboxConfig *sandbox, GString *out)
@@ -140,10 +141,6 @@ static gboolean write_sources(const Element *element, Arena *scratch, GString *o
         if (!*resolved) {
             continue;
         }
-        g_autoptr(GString) text = g_string_new(NULL);
-        if (!source_write_key(source, scratch, text, error)) {
-            return FALSE;
-        }
         g_string_append(out, i > 0 ? ",{" : "{");
         if (source->directory != NULL) {
             g_string_append(out, "\"directory\":");
@@ -151,7 +148,9 @@ static gboolean write_sources(const Element *element, Arena *scratch, GString *o
             g_string_append_c(out, ',');
         }
         g_string_append(out, "\"key\":");
-        g_string_append_len(out, text->str, (gssize)text->len);
+        if (!source_write_key(source, scratch, out, error)) {
+            return FALSE;
+        }
         g_string_append(out, ",\"name\":");
         json_write_string(source->kind->name, out);
         g_string_append_c(out, '}');

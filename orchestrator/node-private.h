@@ -43,14 +43,14 @@ const char *text_strip(const char *text, gsize *length);
 /* Fills an empty container of the parser; no slack is left. */
 void node_fill_sequence(Arena *arena, Node *sequence, Node *const *items, gsize count);
 void node_fill_mapping(Arena *arena, Node *mapping, const NodeEntry *entries, gsize count);
-/* The same for a mapping whose first entries have the keys of `model`, in its order, but for the last one of those, which may be anywhere behind them.  No directives. */
-void node_fill_like(Arena *arena, Node *mapping, const Node *model, const NodeEntry *entries, gsize count);
 /* A scalar with text as it is, which stays in the arena. */
 Node *node_new_text(Arena *arena, const char *text, const Provenance *where);
 /* A mapping with the same keys and other values, sharing the hash index. */
 Node *node_copy_with_values(Arena *arena, const Node *mapping, Node *const *values);
 /* Computes again what a container says about what is below it, after children were replaced. */
 void node_refresh_flags(Node *container);
+/* Fills `sorted`, which has room for all, with the mapping's entries by key. */
+void node_sort_entries(const Node *mapping, const NodeEntry **sorted);
 /* Sets NODE_IS_SHARED on the node and all below it. */
 void node_mark_shared(Node *node);
 /* TRAILING_LIST_DIRECTIVE if a list directive is left anywhere. */

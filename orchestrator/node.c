@@ -3,6 +3,7 @@
  */
 #include "node-private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Mappings that have room for this many entries (as a power of two) are found by hash. */
@@ -56,11 +57,10 @@ Node *node_value_at(const Node *mapping, gsize index)
 
 /* ---- The index of large mappings: open addressing, slots hold position + 1 ----
  *
- * Mappings that have the keys of another, and perhaps some more at their end, share its index; what it does not have is looked for at the end. */
+ * Mappings that have the keys of another share its index. */
 
 typedef struct {
     guint32 mask;
-    guint32 covered; /* entries from here on are not in it */
     guint32 slots[];
 } Index;
 
@@ -99,26 +99,19 @@ static void index_rebuild(Arena *arena, Node *mapping)
     for (guint32 i = 0; i < mapping->size; i++) {
         index_add(index, mapping->entries[i].key, i);
     }
-    index->covered = mapping->size;
-}
-
-/* Among the entries from `first` on. */
-static gint64 find_from(const Node *mapping, guint32 first, const char *key)
-{
-    for (guint32 i = first; i < mapping->size; i++) {
-        const char *candidate = mapping->entries[i].key;
-        if (candidate == key || (candidate[0] == key[0] && strcmp(candidate, key) == 0)) {
-            return i;
-        }
-    }
-    return -1;
 }
 
 static gint64 find_position(const Node *mapping, const char *key)
 {
     const Index *index = index_of(mapping);
+    for (guint32 i = 0; index == NULL && i < mapping->size; i++) {
+        const char *candidate = mapping->entries[i].key;
+        if (candidate == key || (candidate[0] == key[0] && strcmp(candidate, key) == 0)) {
+            return i;
+        }
+    }
     if (index == NULL) {
-        return find_from(mapping, 0, key);
+        return -1;
     }
     for (guint32 slot = g_str_hash(key) & index->mask; index->slots[slot] != 0; slot = (slot + 1) & index->mask) {
         guint32 position = index->slots[slot] - 1;
@@ -126,7 +119,7 @@ static gint64 find_position(const Node *mapping, const char *key)
             return position;
         }
     }
-    return find_from(mapping, index->covered - 1, key); /* the last one may have been moved: see node_fill_like */
+    return -1;
 }
 
 Node *node_find(const Node *mapping, const char *key)
@@ -175,6 +168,9 @@ static gsize blank_at(const char *text, gsize length)
 
 const char *text_strip(const char *text, gsize *length)
 {
+    if (*length > 0 && g_ascii_isgraph(text[0]) && g_ascii_isgraph(text[*length - 1])) {
+        return text;
+    }
     while (*length > 0) {
         gsize blank = blank_at(text, *length);
         if (blank == 0) {
@@ -300,7 +296,6 @@ void node_put(Arena *arena, Node *mapping, const char *key, Node *value)
     Index *index = index_of(mapping);
     if (index != NULL) {
         index_add(index, key, mapping->size - 1);
-        index->covered = mapping->size;
     }
 }
 
@@ -341,20 +336,30 @@ void node_fill_mapping(Arena *arena, Node *mapping, const NodeEntry *entries, gs
     }
 }
 
-void node_fill_like(Arena *arena, Node *mapping, const Node *model, const NodeEntry *entries, gsize count)
+/* What most mappings have is in place before qsort would have got its memory. */
+#define FEW_ENTRIES 24u
+
+static int compare_entries(const void *a, const void *b)
 {
-    const Index *index = index_of(model);
-    if (index == NULL || index->covered > model->size) {
-        node_fill_mapping(arena, mapping, entries, count);
+    return strcmp((*(const NodeEntry *const *)a)->key, (*(const NodeEntry *const *)b)->key);
+}
+
+void node_sort_entries(const Node *mapping, const NodeEntry **sorted)
+{
+    if (mapping->size > FEW_ENTRIES) {
+        for (guint32 i = 0; i < mapping->size; i++) {
+            sorted[i] = &mapping->entries[i];
+        }
+        qsort(sorted, mapping->size, sizeof *sorted, compare_entries);
         return;
     }
-    set_exact_capacity(mapping, count);
-    mapping->entries = new_entries(arena, count, TRUE);
-    /* Never written through this mapping: its next new key makes an index of its own. */
-    mapping->entries[-1] = model->entries[-1];
-    memcpy(mapping->entries, entries, count * sizeof *entries);
-    for (gsize i = 0; i < count; i++) {
-        inherit_flags(mapping, entries[i].value);
+    for (guint32 i = 0; i < mapping->size; i++) {
+        const NodeEntry *entry = &mapping->entries[i];
+        guint32 place = i;
+        for (; place > 0 && strcmp(sorted[place - 1]->key, entry->key) > 0; place--) {
+            sorted[place] = sorted[place - 1];
+        }
+        sorted[place] = entry;
     }
 }
 
@@ -639,11 +644,22 @@ gboolean node_get_strings(const Node *mapping, const char *key, Arena *arena, co
     return TRUE;
 }
 
+/* Few of the keys begin alike. */
+static gboolean is_among(const char *key, const char *const *keys)
+{
+    for (; *keys != NULL; keys++) {
+        if (**keys == *key && strcmp(*keys, key) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 gboolean node_check_keys(const Node *mapping, const char *const *keys, GError **error)
 {
     for (guint32 i = 0; i < mapping->size; i++) {
         const char *key = mapping->entries[i].key;
-        if (g_strv_contains(keys, key)) {
+        if (is_among(key, keys)) {
             continue;
         }
         error_set(error, ERROR_LOAD, "INVALID_DATA", &mapping->entries[i].value->where, "Unexpected key: %s", key);

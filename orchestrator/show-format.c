@@ -169,7 +169,7 @@ static char *token_config(Subject *subject, GError **error)
 
 static char *token_variables(Subject *subject, GError **error)
 {
-    return emit(subject->element->variables);
+    return emit(element_variables(subject->element));
 }
 
 static char *token_environment(Subject *subject, GError **error)

@@ -104,8 +104,9 @@ gboolean source_write_key(Source *source, Arena *scratch, GString *text, GError 
     if (key == NULL) {
         return FALSE;
     }
+    gsize start = text->len;
     json_write(key, text);
-    json_key_of_text(text->str, text->len, source->key);
+    json_key_of_text(text->str + start, text->len - start, source->key);
     return TRUE;
 }
 

@@ -43,6 +43,13 @@ struct VariableScope {
     const char *late_value;
 };
 
+/* Nearly all are those of the base; so only the others are kept, which is a tenth of an element's memory. */
+struct VariableValues {
+    const VariableBase *base;
+    guint count;     /* of own */
+    NodeEntry own[]; /* in the order of ids; new names are last */
+};
+
 struct VariableBase {
     Arena *arena;
     const Node *node; /* the mapping as composed */
@@ -366,17 +373,23 @@ static gboolean circular(VariableScope *scope, guint id, GError **error)
     return FALSE;
 }
 
+/* Whether a variable may have another value than in the base. */
+static gboolean is_affected(const VariableScope *scope, guint id)
+{
+    const VariableBase *base = scope->base;
+    return id >= base->count || base->variables[id].open ||
+           sets_meet(base->variables[id].uses, scope->overridden, base->words);
+}
+
 static const char *expand_text(VariableScope *scope, const char *text, const Provenance *where, GError **error);
 
 static const char *resolve(VariableScope *scope, guint id, GError **error)
 {
-    VariableBase *base = scope->base;
     if (scope->values[id] != NULL) {
         return scope->values[id];
     }
-    if (id < base->count && !base->variables[id].open &&
-        !sets_meet(base->variables[id].uses, scope->overridden, base->words)) {
-        return scope->values[id] = base->variables[id].value;
+    if (!is_affected(scope, id)) {
+        return scope->values[id] = scope->base->variables[id].value;
     }
     const Variable *variable = scope_variable(scope, id);
     if (scope->open[id]) {
@@ -442,62 +455,84 @@ const char *variable_scope_get(VariableScope *scope, const char *name, gboolean 
     return id >= 0 ? resolve(scope, (guint)id, error) : NULL;
 }
 
+/* ---- All values ---- */
+
 /* What a variable shows as in the element's resolved configuration. */
 static Node *resolved_node(VariableScope *scope, guint id, GError **error)
 {
-    const VariableBase *base = scope->base;
     const char *value = resolve(scope, id, error);
-    if (value == NULL) {
-        return NULL;
-    }
-    if (id < base->count && !base->variables[id].open && value == base->variables[id].value) {
-        return base->variables[id].value_node;
-    }
     const Node *node = scope_variable(scope, id)->node;
-    if (node != NULL && value == node->text) {
-        return (Node *)node;
+    if (value == NULL || (node != NULL && value == node->text)) {
+        return value == NULL ? NULL : (Node *)node;
     }
-    Node *result = node_new_text(base->arena, value, node != NULL ? &node->where : NULL);
+    Node *result = node_new_text(scope->base->arena, value, node != NULL ? &node->where : NULL);
     result->flags &= (guint8)~NODE_HAS_VARIABLE;
     return result;
 }
 
-/* New names come behind those of the base, but before the late one. */
-static Node *mapping_of(const VariableScope *scope, Node *const *values)
+const VariableValues *variable_scope_resolve_all(VariableScope *scope, GError **error)
 {
-    const VariableBase *base = scope->base;
-    if (scope->count == base->count) {
-        return node_copy_with_values(base->arena, base->node, values);
-    }
-    g_autofree NodeEntry *entries = g_new(NodeEntry, scope->count);
-    gsize count = 0;
+    g_autofree NodeEntry *own = g_new(NodeEntry, scope->count + 1);
+    guint count = 0;
     for (guint i = 0; i < scope->count; i++) {
-        if (i != base->late) {
-            entries[count++] = (NodeEntry){scope_variable(scope, i)->name, values[i]};
+        if (!is_affected(scope, i)) {
+            continue;
         }
-    }
-    if (base->late != G_MAXUINT) {
-        entries[count++] = (NodeEntry){base->variables[base->late].name, values[base->late]};
-    }
-    Node *result = node_new_mapping(base->arena, &base->node->where);
-    if (base->late == G_MAXUINT || base->late == base->count - 1) {
-        node_fill_like(base->arena, result, base->node, entries, count);
-    } else {
-        node_fill_mapping(base->arena, result, entries, count);
-    }
-    return result;
-}
-
-Node *variable_scope_resolve_all(VariableScope *scope, GError **error)
-{
-    g_autofree Node **values = g_new(Node *, scope->count + 1);
-    for (guint i = 0; i < scope->count; i++) {
-        values[i] = resolved_node(scope, i, error);
-        if (values[i] == NULL) {
+        own[count] = (NodeEntry){scope_variable(scope, i)->name, resolved_node(scope, i, error)};
+        if (own[count++].value == NULL) {
             return NULL;
         }
     }
-    return mapping_of(scope, values);
+    VariableValues *values = arena_alloc(scope->base->arena, sizeof *values + count * sizeof *own);
+    values->base = scope->base;
+    values->count = count;
+    memcpy(values->own, own, count * sizeof *own);
+    return values;
+}
+
+static const Node *find_own(const VariableValues *values, const char *name)
+{
+    for (guint i = 0; i < values->count; i++) {
+        const char *key = values->own[i].key;
+        if (key == name || (*key == *name && strcmp(key, name) == 0)) {
+            return values->own[i].value;
+        }
+    }
+    return NULL;
+}
+
+const char *variable_values_get(const VariableValues *values, const char *name)
+{
+    const Node *own = find_own(values, name);
+    gint id = own != NULL ? -1 : find_id(values->base, name);
+    return own != NULL ? own->text : id >= 0 ? values->base->variables[id].value : NULL;
+}
+
+/* New names come behind those of the base, but before the late one. */
+Node *variable_values_to_node(const VariableValues *values)
+{
+    const VariableBase *base = values->base;
+    Node *result = node_new_mapping(base->arena, &base->node->where);
+    const Node *late = NULL;
+    for (guint id = 0; id < base->count; id++) {
+        const Variable *variable = &base->variables[id];
+        Node *value = (Node *)find_own(values, variable->name);
+        value = value != NULL ? value : variable->value_node;
+        if (id == base->late) {
+            late = value;
+        } else {
+            node_put(base->arena, result, variable->name, value);
+        }
+    }
+    for (guint i = 0; i < values->count; i++) {
+        if (find_id(base, values->own[i].key) < 0) {
+            node_put(base->arena, result, values->own[i].key, values->own[i].value);
+        }
+    }
+    if (late != NULL) {
+        node_put(base->arena, result, base->variables[base->late].name, (Node *)late);
+    }
+    return result;
 }
 
 /* ---- Nodes ---- */

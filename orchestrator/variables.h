@@ -10,6 +10,8 @@
 
 typedef struct VariableBase VariableBase;
 typedef struct VariableScope VariableScope;
+/* What all variables of a scope resolved to; outlives it, but not the base. */
+typedef struct VariableValues VariableValues;
 
 /* `variables`: a composed mapping of scalars.  `late` (or NULL): the key of one that only scopes define; the value in the mapping does not matter.  LOAD
  * errors for wrong types. */
@@ -21,7 +23,11 @@ VariableScope *variable_scope_begin(VariableBase *base, const Node *over, const 
 /* The expanded value; *found tells whether there is such a variable. NULL with error. */
 const char *variable_scope_get(VariableScope *scope, const char *name, gboolean *found, GError **error);
 /* Resolves every variable: the element's `variables`, expanded.  UNRESOLVED_VARIABLE, CIRCULAR_REFERENCE_VARIABLE. */
-Node *variable_scope_resolve_all(VariableScope *scope, GError **error);
+const VariableValues *variable_scope_resolve_all(VariableScope *scope, GError **error);
+/* NULL if there is no such variable. */
+const char *variable_values_get(const VariableValues *values, const char *name);
+/* All of them as a mapping, made anew. */
+Node *variable_values_to_node(const VariableValues *values);
 /* The node with all text expanded; the same node where there is nothing to expand. */
 Node *variable_scope_expand(VariableScope *scope, Node *node, GError **error);
 

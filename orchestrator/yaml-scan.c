@@ -30,11 +30,27 @@ typedef struct {
 
 /* ---- Characters ---- */
 
+/* Printable ASCII and newlines: eight at once, since every file is looked through.  How many are at the start of the text, in whole eights. */
+static gsize count_ascii(const char *text, gsize length)
+{
+    const guint64 ones = 0x0101010101010101u, highs = ones << 7;
+    gsize i = 0;
+    for (guint64 eight; i + sizeof eight <= length; i += sizeof eight) {
+        memcpy(&eight, text + i, sizeof eight);
+        guint64 controls = ~((eight | highs) - ones * 0x20) & highs;
+        guint64 newlines = ~(((eight ^ ones * '\n') | highs) - ones) & highs;
+        if ((((eight + ones) | eight) & highs) != 0 || (controls & ~newlines) != 0) {
+            break;
+        }
+    }
+    return i;
+}
+
 /* Nothing that ends a line for libyaml but a newline, and nothing that it refuses. */
 static gboolean has_plain_characters(const char *text, gsize length)
 {
     guchar high = 0;
-    for (gsize i = 0; i < length; i++) {
+    for (gsize i = count_ascii(text, length); i < length; i++) {
         guchar c = (guchar)text[i];
         if ((c < 0x20 && c != '\n') || c == 0x7f) {
             return FALSE;

@@ -33,11 +33,18 @@ static void expand(Arena *arena, const Node *variables, Node *node)
     VariableScope *scope = base != NULL ? variable_scope_begin(base, part(node, "own"), NULL, NULL) : NULL;
     if (scope != NULL) {
         g_autoptr(GError) error = NULL;
-        const Node *resolved = variable_scope_resolve_all(scope, &error);
+        const VariableValues *resolved = variable_scope_resolve_all(scope, &error);
         if ((resolved == NULL) != (error != NULL)) {
             abort();
         }
         if (resolved != NULL) {
+            const Node *all = variable_values_to_node(resolved);
+            for (gsize i = 0; i < node_size(all); i++) {
+                const char *value = variable_values_get(resolved, node_key_at(all, i));
+                if (value == NULL || strcmp(value, node_text(node_value_at(all, i))) != 0) {
+                    abort();
+                }
+            }
             node_mark_shared(node);
             variable_scope_expand(scope, node, NULL);
             variable_scope_expand(scope, node, NULL);

@@ -15,7 +15,6 @@ static Element *make_element(BuildFixture *fixture, const char *config)
     file->text = config;
     element->config = node_parse(fixture->arena, file, config, strlen(config), &error);
     g_assert_no_error(error);
-    element->variables = node_new_mapping(fixture->arena, NULL);
     return element;
 }
 

@@ -58,13 +58,22 @@ static void test_scopes(void)
     assert_value(scope, "both", "/opt/bin:/opt/bin");
     assert_value(scope, "new", "/opt/bin:/opt/bin!");
     assert_value(scope, "root", "/b/b.bst");
-    const Node *all = variable_scope_resolve_all(scope, NULL);
+    const VariableValues *values = variable_scope_resolve_all(scope, NULL);
+    const Node *all = variable_values_to_node(values);
     g_assert_cmpuint(node_size(all), ==, 7);
     g_assert_cmpstr(node_key_at(all, 5), ==, "new");
     g_assert_cmpstr(node_key_at(all, 6), ==, "name");
     g_assert_cmpstr(node_text(node_find(all, "bin")), ==, "/opt/bin");
     scope = variable_scope_begin(fixture.base, NULL, "c.bst", NULL);
     assert_value(scope, "both", "/usr/bin:/usr/bin");
+    const VariableValues *others = variable_scope_resolve_all(scope, NULL);
+    g_assert_cmpuint(node_size(variable_values_to_node(others)), ==, 6);
+    /* Of each scope its own, also after the next. */
+    g_assert_cmpstr(variable_values_get(values, "both"), ==, "/opt/bin:/opt/bin");
+    g_assert_cmpstr(variable_values_get(others, "both"), ==, "/usr/bin:/usr/bin");
+    g_assert_cmpstr(variable_values_get(values, "root"), ==, "/b/b.bst");
+    g_assert_cmpstr(variable_values_get(values, "new"), ==, "/opt/bin:/opt/bin!");
+    g_assert_null(variable_values_get(others, "new"));
     gboolean found = TRUE;
     g_assert_null(variable_scope_get(scope, "new", &found, NULL));
     g_assert_false(found);
