@@ -484,8 +484,8 @@ static void finish(CompileParse *parse)
 static CompileOptions *options_new(void)
 {
     CompileOptions *options = g_new0(CompileOptions, 1);
-    GPtrArray **lists[] = {&options->arguments,   &options->sources,   &options->outputs,    &options->key_arguments,
-                           &options->search_dirs, &options->tool_dirs, &options->input_files};
+    GPtrArray **lists[] = {&options->arguments,  &options->sources,     &options->outputs,   &options->key_arguments,
+                           &options->deptargets, &options->search_dirs, &options->tool_dirs, &options->input_files};
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
         *lists[i] = g_ptr_array_new_with_free_func(g_free);
     options->key_paths = g_array_new(FALSE, FALSE, sizeof(gint));
@@ -494,8 +494,8 @@ static CompileOptions *options_new(void)
 
 void compile_options_free(CompileOptions *options)
 {
-    GPtrArray *lists[] = {options->arguments,   options->sources,   options->outputs,    options->key_arguments,
-                          options->search_dirs, options->tool_dirs, options->input_files};
+    GPtrArray *lists[] = {options->arguments,  options->sources,     options->outputs,   options->key_arguments,
+                          options->deptargets, options->search_dirs, options->tool_dirs, options->input_files};
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)
         g_ptr_array_unref(lists[i]);
     g_array_unref(options->key_paths);

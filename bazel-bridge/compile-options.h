@@ -34,39 +34,54 @@ typedef enum {
 #define COMPILE_RESPONSE_ARGUMENTS_MAX 100000
 
 typedef struct {
-    const char *reason; /* NULL: its results can be kept.  Else one of compile_options_reasons() */
-    char *culprit;      /* the argument that `reason` is about, or NULL */
-    GPtrArray *
-        arguments; /* char *: argv with response files expanded, argv[0] included; complete even when there is a reason, unless it is
-                              "response-file" */
-    /* With a reason, what follows is what was understood so far and good for nothing but messages. */
-    GPtrArray *sources; /* char *: as written; exactly one when there is no reason */
-    const char *
-        language; /* as -x names it: "c", "c++", "objective-c", "assembler-with-cpp", "c-header", "cpp-output"…; NULL if unknown */
-    GPtrArray *
-        outputs; /* char *: each file that a successful run makes besides the depfile; the first one is the object (or the assembler
-                              text of -S, or the precompiled header).  All of them are made, whatever is in the source. */
-    char *depfile; /* the file of make rules, or NULL when none is written */
-    char *
-        deptarget; /* the targets before the colon, escaped as they are in the file, but on one line; NULL without depfile */
+    /* NULL: its results can be kept.  Else one of compile_options_reasons(), and the argument that it is about, or NULL. */
+    const char *reason;
+    char *culprit;
+
+    /* argv with response files expanded, argv[0] included; complete even when there is a reason, unless that is "response-file".  All lists are of
+     * char *, in the order of the command line. */
+    GPtrArray *arguments;
+
+    /* With a reason, what follows is what was understood so far, and good for nothing but messages. */
+
+    /* As written; exactly one when there is no reason. */
+    GPtrArray *sources;
+
+    /* As -x names it: "c", "c++", "objective-c", "assembler-with-cpp", "c-header", "cpp-output"…; NULL if unknown. */
+    const char *language;
+
+    /* Each file that a successful run makes besides the depfile: all of them are made, whatever is in the source.  The first one is the object,
+     * the assembler text of -S, or the precompiled header. */
+    GPtrArray *outputs;
+
+    /* The file of make rules, or NULL when none is written; its targets, escaped as they are in the file, in one line and one by one (none without
+     * depfile). */
+    char *depfile;
+    char *deptarget;
+    GPtrArray *deptargets;
     gboolean depfile_system; /* it names the headers of system directories as well (-MD, not -MMD) */
     gboolean depfile_phony;  /* -MP */
-    GPtrArray *
-        key_arguments; /* char *: what the outputs' bytes and the messages depend on, in their order, argv[0] not included: without
-                              the output's and depfile's names, unless those get into the bytes too.  What there is to write is in it:
-                              command lines with the same key_arguments have as many outputs, of the same kinds. */
-    GArray *
-        key_paths; /* gint, as many as key_arguments: where in the argument a path begins, to the argument's end; -1 if nowhere.
-                              A path "=DIR" is relative to the sysroot; -f…-prefix-map=OLD=NEW is two and counts as one */
-    GPtrArray *
-        search_dirs; /* char *: in which headers are looked for (-I, -iquote, -isystem, -idirafter…), besides the compiler's own */
-    GPtrArray *
-        tool_dirs; /* char *: of -B, --sysroot, --gcc-toolchain, -resource-dir…: where parts of the compiler, or its headers, come from */
-    GPtrArray *
-        input_files; /* char *: files named by options and read by the compiler: -include, -imacros, -include-pch, -specs=, lists of
-                              sanitizers… */
+
+    /*
+     * What the outputs' bytes and the messages depend on, argv[0] not included: without the output's and the depfile's names, unless those get
+     * into the bytes too.  What there is to write is in it: command lines with the same key have as many outputs, of the same kinds.
+     * `key_paths` (gint, as many) is where in the argument a path begins, which goes on to its end; -1: nowhere.  A path "=DIR" is relative to the sysroot;
+     * -f…-prefix-map=OLD=NEW is two, and counts as one.
+     */
+    GPtrArray *key_arguments;
+    GArray *key_paths;
+
+    /* In which headers are looked for (-I, -iquote, -isystem, -idirafter…), besides the compiler's own. */
+    GPtrArray *search_dirs;
+
+    /* Of -B, --sysroot, --gcc-toolchain, -resource-dir…: where parts of the compiler, or its headers, come from. */
+    GPtrArray *tool_dirs;
+
+    /* Files named by options and read by the compiler: -include, -imacros, -include-pch, -specs=, lists of sanitizers… */
+    GPtrArray *input_files;
+
     gboolean
-        preprocesses; /* there are macros and #include in the source: else its text alone counts, but for .incbin and .include */
+        preprocesses; /* there are macros and #include in the source; else its text alone counts, but for .incbin and .include */
     gboolean precompiles;      /* makes a precompiled header */
     gboolean depends_on_cpu;   /* -march=native and the like */
     gboolean depends_on_cwd;   /* the working directory is written into the outputs: debug information, coverage */

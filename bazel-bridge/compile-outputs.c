@@ -118,15 +118,15 @@ static const char *plain_name(CompileParse *parse, const char *target)
     return target;
 }
 
-static void append_target(CompileParse *parse, GString *out, const CompileTarget *target)
+static char *escape_target(CompileParse *parse, const CompileTarget *target)
 {
+    g_autoptr(GString) out = g_string_new(NULL);
     const char *text = plain_name(parse, target->text);
-    if (out->len > 0)
-        g_string_append_c(out, ' ');
     if (target->quoted)
         append_quoted(out, text);
     else
         g_string_append(out, text);
+    return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
 /* gcc hands the quoted ones over first, and then exchanges each that is not with the first of them. */
@@ -161,17 +161,21 @@ static char *default_target(CompileParse *parse)
     return g_strconcat(stem, ".o", NULL);
 }
 
-static char *make_target(CompileParse *parse)
+static void name_targets(CompileParse *parse)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
+    CompileOptions *options = parse->options;
     g_autofree char *target = default_target(parse);
-    if (parse->targets->len == 0)
-        append_quoted(text, plain_name(parse, target));
+    CompileTarget alone = {target, TRUE};
     if (parse->family == COMPILE_FAMILY_GCC)
         order_targets_gcc(parse->targets);
     for (guint i = 0; i < parse->targets->len; i++)
-        append_target(parse, text, &g_array_index(parse->targets, CompileTarget, i));
-    return g_string_free(g_steal_pointer(&text), FALSE);
+        g_ptr_array_add(options->deptargets, escape_target(parse, &g_array_index(parse->targets, CompileTarget, i)));
+    if (parse->targets->len == 0)
+        g_ptr_array_add(options->deptargets, escape_target(parse, &alone));
+    g_autoptr(GString) line = g_string_new(g_ptr_array_index(options->deptargets, 0));
+    for (guint i = 1; i < options->deptargets->len; i++)
+        g_string_append_printf(line, " %s", (const char *)g_ptr_array_index(options->deptargets, i));
+    options->deptarget = g_string_free(g_steal_pointer(&line), FALSE);
 }
 
 static char *default_depfile(CompileParse *parse)
@@ -186,7 +190,7 @@ static void name_depfile(CompileParse *parse)
     if (parse->flags[FLAG_DEPENDENCIES] == DEPENDENCIES_NONE || !options->preprocesses)
         return;
     options->depfile = parse->depfile ? g_strdup(parse->depfile) : default_depfile(parse);
-    options->deptarget = make_target(parse);
+    name_targets(parse);
     options->depfile_system = parse->flags[FLAG_DEPENDENCIES] == DEPENDENCIES_ALL;
     options->depfile_phony = parse->flags[FLAG_PHONY] != 0;
 }

@@ -39,9 +39,13 @@ static void print(const CompileOptions *options)
         const char *name;
         GPtrArray *list;
     } lists[] = {
-        {"arguments", options->arguments},     {"sources", options->sources},
-        {"outputs", options->outputs},         {"key_arguments", options->key_arguments},
-        {"search_dirs", options->search_dirs}, {"tool_dirs", options->tool_dirs},
+        {"arguments", options->arguments},
+        {"sources", options->sources},
+        {"outputs", options->outputs},
+        {"deptargets", options->deptargets},
+        {"key_arguments", options->key_arguments},
+        {"search_dirs", options->search_dirs},
+        {"tool_dirs", options->tool_dirs},
         {"input_files", options->input_files},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++)

@@ -358,6 +358,8 @@ static const Row rows[] = {
     {"clang -c a.c --target=aarch64-linux-gnu", "c > a.o"},
     {"gcc -c a.c -target aarch64", "!unknown-option"},
     /* what is not known */
+    {"gcc -c a.cc -fsearch-include-path=user", "!unsupported-option"},
+    {"gcc -c a.c -fcondition-coverage", "c > a.o +cwd +varies"},
     {"gcc -c a.c -frob", "c > a.o"},
     {"gcc -c a.c -Wwhatever", "c > a.o"},
     {"gcc -c a.c -mwhatever=3", "c > a.o"},
@@ -440,6 +442,7 @@ static const Row search_rows[] = {
     {"gcc -c a.c -I d -Ie -iquote f -isystem g -idirafter h", "d e f g h"},
     {"gcc -c a.c -Wp,-I,d -Xpreprocessor -Ie", "d e"},
     {"gcc -c a.s -Wa,-I,d", "d"},
+    {"gcc -c a.c --embed-dir=e", "e"},
     {"gcc -c a.c -iprefix p/ -iwithprefix q -iwithprefixbefore r", "p/q p/r"},
     {"gcc -c a.c --sysroot=/s -I=/d -isystem $SYSROOT/e", "/s/d /s/e"},
     {"clang++ -c a.cc -cxx-isystem d -stdlib++-isystem e", "d e"},
