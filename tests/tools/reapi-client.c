@@ -1,6 +1,6 @@
 /* A client of the Remote Execution API for tests: verbs that print what came back.  Exit status: 0 if the call was answered with
  * OK, 1 with another status (its name and message go to the standard error), 2 for wrong usage. */
-#include "cas.h"
+#include "bazel-bridge.h"
 #include "reapi-bench.h"
 #include "reapi-execute.h"
 #include "rpc.h"
@@ -456,6 +456,23 @@ static int verb_digest(RpcClient *client, int argc, char **argv)
     return 0;
 }
 
+/* show RESULTFILE: what a lookup gave, as the lines of `execute`.  No server is asked. */
+static int verb_show(RpcClient *client, int argc, char **argv)
+{
+    g_autoptr(GBytes) result = file_argument(argv[0]);
+    reapi_print_result(result);
+    return 0;
+}
+
+/* witness ENVIRONMENT ACTION: the key under which an action-proxy keeps the action's result.  No server is asked. */
+static int verb_witness(RpcClient *client, int argc, char **argv)
+{
+    SluiceDigest environment = digest_argument(argv[0]), action = digest_argument(argv[1]), key;
+    sluice_witness_key(&environment, &action, &key, NULL);
+    print_digest(&key);
+    return 0;
+}
+
 /* raw METHOD MESSAGE…: FILE or hex:BYTES; prints the answers in hexadecimal. */
 static int verb_raw(RpcClient *client, int argc, char **argv)
 {
@@ -500,7 +517,8 @@ static int verb_make_action(RpcClient *client, int argc, char **argv)
 
 static int verb_execute(RpcClient *client, int argc, char **argv)
 {
-    return reapi_execute(client, argv[0], argc > 1 && strcmp(argv[1], "skip-cache") == 0);
+    const char *option = argc > 1 ? argv[1] : "";
+    return reapi_execute(client, argv[0], strcmp(option, "skip-cache") == 0, strcmp(option, "stages") == 0);
 }
 
 static int verb_execute_many(RpcClient *client, int argc, char **argv)
@@ -521,14 +539,16 @@ static const Verb verbs[] = {
     {"tree", 1, "DIGEST [PAGE [TOKEN]]", verb_tree},
     {"lookup", 1, "DIGEST [stdout|stderr|PATH…]", verb_lookup},
     {"update", 2, "DIGEST RESULTFILE", verb_update},
+    {"show", 1, "RESULTFILE", verb_show},
     {"make-result", 0, "KEY=VALUE…", verb_make_result},
     {"make-directory", 1, "files|directories NAME=DIGEST…", verb_make_directory},
     {"make-message", 0, "NUMBER=FILE…", verb_make_message},
     {"make-command", 2, "[out=PATH|file=PATH|directory=PATH|cwd=PATH|env=NAME=VALUE]… -- WORD…", verb_make_command},
     {"make-action", 2, "COMMAND ROOT [timeout=SECONDS] [no-cache] [salt=TEXT]", verb_make_action},
-    {"execute", 1, "DIGEST [skip-cache]", verb_execute},
+    {"execute", 1, "DIGEST [skip-cache|stages]", verb_execute},
     {"execute-many", 4, "COUNT PARALLEL ROOT WORD…", verb_execute_many},
     {"digest", 1, "FILE", verb_digest},
+    {"witness", 2, "ENVIRONMENT ACTION", verb_witness},
     {"raw", 1, "METHOD MESSAGE…", verb_raw},
     {"many-streams", 2, "COUNT DIGEST", verb_many_streams},
     {"bench", 4, "get-result|find-missing|batch-read|read|write CALLS IN-FLIGHT SERVER-PID [SIZE [ITEMS]]", verb_bench},

@@ -152,7 +152,7 @@ static void print_output(const SluiceWireField *field)
     puts("");
 }
 
-static void print_result(GBytes *result)
+void reapi_print_result(GBytes *result)
 {
     SluiceWireReader reader;
     SluiceWireField field;
@@ -173,7 +173,7 @@ static int print_response(GBytes *response)
     g_autoptr(GBytes) status = field_of(response, 3), result = field_of(response, 1), details = field_of(status, 3);
     if (result != NULL) {
         puts(number_of(response, 2) ? "cached" : "executed");
-        print_result(result);
+        reapi_print_result(result);
         print_text("message", response, 5);
         puts("");
     }
@@ -185,7 +185,17 @@ static int print_response(GBytes *response)
     return 1;
 }
 
-int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache)
+/* A line for each that is not the last. */
+static void print_stages(const GPtrArray *operations)
+{
+    static const char *const names[] = {"UNKNOWN", "CACHE_CHECK", "QUEUED", "EXECUTING", "COMPLETED"};
+    for (guint i = 0; i + 1 < operations->len; i++) {
+        g_autoptr(GBytes) any = field_of(operations->pdata[i], 2), metadata = field_of(any, 2);
+        printf("stage %s\n", names[MIN(number_of(metadata, 1), G_N_ELEMENTS(names) - 1)]);
+    }
+}
+
+int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache, gboolean stages)
 {
     g_auto(RpcResult) answer = {0};
     GByteArray *request = g_byte_array_new();
@@ -200,6 +210,8 @@ int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache)
         fprintf(stderr, "%s: %s\n", rpc_status_name(answer.code), answer.message);
         return 1;
     }
+    if (stages)
+        print_stages(answer.replies);
     g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
     return print_response(response);
 }

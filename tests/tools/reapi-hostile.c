@@ -3,9 +3,11 @@
  *   reapi-hostile ADDRESS connections COUNT SECONDS           raw connections: silent ones, idle HTTP/2 ones, rubbish
  *   reapi-hostile ADDRESS slow-writes COUNT SECONDS [BYTES]   uploads that send one message and no more
  *   reapi-hostile ADDRESS deaf-reads COUNT SECONDS DIGEST     reads whose answers nobody takes
+ *   reapi-hostile ADDRESS ambiguous ACTION OTHER RESULTFILE   see reapi-ambiguous.h
  *
- * Each prints "holding N" when it has what it could get. */
+ * Each but the last prints "holding N" when it has what it could get. */
 #include "proto.h"
+#include "reapi-ambiguous.h"
 #include "rpc.h"
 
 #include <errno.h>
@@ -167,6 +169,10 @@ int main(int argc, char **argv)
                           argc > 5 ? (gsize)atoll(argv[5]) : 1);
     if (argc >= 6 && strcmp(argv[2], "deaf-reads") == 0)
         return hold_calls(argv[1], (guint)atoi(argv[3]), (guint)atoi(argv[4]), argv[5], 0);
-    fputs("usage: reapi-hostile ADDRESS connections|slow-writes|deaf-reads COUNT SECONDS [BYTES|DIGEST]\n", stderr);
+    if (argc >= 6 && strcmp(argv[2], "ambiguous") == 0)
+        return reapi_ambiguous(argv[1], argv[3], argv[4], argv[5]);
+    fputs("usage: reapi-hostile ADDRESS connections|slow-writes|deaf-reads COUNT SECONDS [BYTES|DIGEST]\n"
+          "       reapi-hostile ADDRESS ambiguous ACTION OTHER RESULTFILE\n",
+          stderr);
     return 2;
 }
