@@ -106,6 +106,7 @@ typedef struct {
     const char *access_token; /* path of a bearer token, read again when it changes; or NULL */
     unsigned keepalive_time;  /* seconds; 0 for this and the next three: our defaults */
     unsigned retry_limit;     /* attempts after the first */
+    gboolean no_retry;        /* there are none, whatever the limit */
     unsigned retry_delay;     /* milliseconds before the first of them */
     unsigned request_timeout; /* seconds */
     gboolean push;            /* an action cache: give it results */
@@ -113,10 +114,11 @@ typedef struct {
 
 /* How the environment of an action gets to where it runs (design section 3.5). */
 typedef enum {
-    SLUICE_REMOTE_ENVIRONMENT_NONE,      /* not said: nothing is executed there */
-    SLUICE_REMOTE_ENVIRONMENT_IMAGE,     /* the workers have it: their operator answers for it */
-    SLUICE_REMOTE_ENVIRONMENT_CHROOT,    /* the platform property chrootRootDigest names it (BuildBox) */
-    SLUICE_REMOTE_ENVIRONMENT_INPUT_ROOT /* it is put under the inputs, and workers chroot into them (Buildbarn) */
+    SLUICE_REMOTE_ENVIRONMENT_NONE,       /* not said: nothing is executed there */
+    SLUICE_REMOTE_ENVIRONMENT_IMAGE,      /* the workers have it: their operator answers for it */
+    SLUICE_REMOTE_ENVIRONMENT_CHROOT,     /* the platform property chrootRootDigest names it (BuildBox) */
+    SLUICE_REMOTE_ENVIRONMENT_INPUT_ROOT, /* it is put under the inputs, and workers chroot into them (Buildbarn) */
+    SLUICE_REMOTE_ENVIRONMENT_CLIENT      /* for endpoints without one: clients' actions are run there as they are */
 } SluiceRemoteEnvironment;
 
 typedef struct {
@@ -238,11 +240,12 @@ typedef struct {
 typedef struct {
     const SluiceDigest *environment; /* E; NULL: a plain cache, keyed by the client's digests (`sluice serve`) */
     SluiceCacheWrites cache_writes;
-    const char *label;                  /* element name, for logs */
-    const SluiceExecutor *executor;     /* copied; NULL: nothing is executed */
-    SluiceUpstream *upstream;           /* borrowed, until the endpoint is closed; NULL: there is only the store */
-    SluiceAccess *access;               /* borrowed; NULL: whoever reaches the socket may do everything */
-    SluiceTls *tls;                     /* borrowed; NULL: TCP is not encrypted.  UNIX sockets never are */
+    const char *label; /* element name, for logs */
+    const SluiceExecutor
+        *executor;            /* copied; NULL: nothing is executed, but by the cluster where there is one that does */
+    SluiceUpstream *upstream; /* borrowed, until the endpoint is closed; NULL: there is only the store */
+    SluiceAccess *access;     /* borrowed; NULL: whoever reaches the socket may do everything */
+    SluiceTls *tls;           /* borrowed; NULL: TCP is not encrypted.  UNIX sockets never are */
     const SluiceCallObserver *observer; /* copied; or NULL */
     gboolean metered;                   /* keeps what sluice_endpoint_put_metrics tells */
 } SluiceEndpointPolicy;

@@ -364,6 +364,7 @@ void sluice_health_set_unhealthy(SluiceHealth *health);
 
 /* ---- Execution (execution.c, operation.c) -------------------------------------------------------------------------------------------- */
 
+/* `executor` NULL: only a cluster executes. */
 SluiceExecutions *sluice_executions_new(SluiceEndpoint *endpoint, const SluiceExecutor *executor);
 /* Cancels what runs, and waits for it.  No call of the endpoint is left. */
 void sluice_executions_free(SluiceExecutions *executions);

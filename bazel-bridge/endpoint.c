@@ -1,5 +1,6 @@
 /* An endpoint: one grpc_server on the bridge's queue, with one identity and one account. */
 #include "access.h"
+#include "upstream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,7 +94,8 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
         endpoint->metrics = sluice_metrics_new();
     endpoint->attended = policy->access != NULL || policy->observer != NULL || policy->metered;
     endpoint->health = sluice_health_new();
-    if (policy->executor != NULL)
+    if (policy->executor != NULL ||
+        (policy->upstream != NULL && sluice_upstream_has_execution(policy->upstream, endpoint->keyed)))
         endpoint->executions = sluice_executions_new(endpoint, policy->executor);
     endpoint->stopped_tag.done = endpoint_stopped;
     endpoint->server = create_server(bridge);

@@ -17,7 +17,8 @@ struct SluiceJob {
     gboolean joinable; /* is in `by_key` */
     int priority;
     uint64_t serial; /* among equal priorities, the first comes first */
-    gboolean running, ended;
+    SluiceExecutionStage stage;
+    gboolean ended;
     GCancellable *cancellable;
     GQueue waiting;    /* SluiceCall *, in our hand */
     unsigned clients;  /* that have not gone */
@@ -39,6 +40,7 @@ struct SluiceExecutions {
     GQueue ended;        /* SluiceJob *, oldest first */
     uint64_t serial;
     unsigned parallel;
+    gboolean remote;  /* there is a cluster that executes */
     unsigned active;  /* jobs that have not ended */
     GThread *watcher; /* of abandoned jobs; NULL: there was none yet */
     GCond abandoned;
@@ -78,8 +80,11 @@ static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, co
     job->priority = priority;
     job->serial = executions->serial++;
     job->times.queued = g_get_real_time();
-    job->running = ++executions->active <= executions->parallel; /* as good as */
-    job->references = 2;                                         /* the table, and the thread that runs it */
+    executions->active++;
+    /* a cluster says itself when it runs; here it does as good as */
+    job->stage =
+        executions->remote || executions->active > executions->parallel ? SLUICE_STAGE_QUEUED : SLUICE_STAGE_EXECUTING;
+    job->references = 2; /* the table, and the thread that runs it */
     g_hash_table_insert(executions->by_name, job->name, job);
     if (job->joinable)
         g_hash_table_insert(executions->by_key, &job->key, job);
@@ -155,6 +160,7 @@ static void abandon(SluiceJob *job)
 typedef struct {
     SluiceJob *job;
     SluiceExecuteRequest *request; /* NULL: it only waits */
+    SluiceExecutionStage told;     /* to the client */
     gboolean gone;
 } Watch;
 
@@ -199,14 +205,18 @@ static void answer_call(SluiceCall *call)
     sluice_call_reply(call, sluice_reply_new_from(answer));
 }
 
-/* The first message is out: the call waits, unless there is nothing to wait for. */
-static void wait_for_end(SluiceCall *call)
+static void send_stage(SluiceCall *call, SluiceExecutionStage stage);
+
+/* A message is out: the call waits, unless there is something to say already. */
+static void wait_for_news(SluiceCall *call)
 {
     Watch *watch = call->state;
     SluiceJob *job = watch->job;
     g_mutex_lock(&job->executions->lock);
     gboolean gone = watch->gone, ended = job->ended;
-    if (!gone && !ended) {
+    SluiceExecutionStage stage = job->stage;
+    gboolean waits = !gone && !ended && stage == watch->told;
+    if (waits) {
         sluice_call_set_patient(call);
         SLUICE_HAND_OVER(call);
         g_queue_push_tail(&job->waiting, call);
@@ -216,12 +226,16 @@ static void wait_for_end(SluiceCall *call)
         sluice_call_fail(call, GRPC_STATUS_CANCELLED, "the client has gone");
     else if (ended)
         sluice_call_run(call, answer_call);
+    else if (!waits)
+        send_stage(call, stage);
 }
 
-static void send_stage(SluiceCall *call, const SluiceJob *job, SluiceExecutionStage stage)
+static void send_stage(SluiceCall *call, SluiceExecutionStage stage)
 {
-    g_autoptr(GBytes) message = sluice_operation_running(job->name, stage, &job->action->digest);
-    sluice_call_send(call, sluice_reply_new_from(message), wait_for_end);
+    Watch *watch = call->state;
+    g_autoptr(GBytes) message = sluice_operation_running(watch->job->name, stage, &watch->job->action->digest);
+    watch->told = stage;
+    sluice_call_send(call, sluice_reply_new_from(message), wait_for_news);
 }
 
 /* Under the lock, which it gives back. */
@@ -233,11 +247,11 @@ static void attach(SluiceJob *job, SluiceCall *call, SluiceExecuteRequest *reque
     job->references++;
     job->clients++;
     job->abandoned = 0;
-    SluiceExecutionStage stage = job->running ? SLUICE_STAGE_EXECUTING : SLUICE_STAGE_QUEUED;
+    SluiceExecutionStage stage = job->stage;
     g_mutex_unlock(&job->executions->lock);
     sluice_call_set_state(call, watch, watch_free);
     sluice_call_watch(call, client_gone);
-    send_stage(call, job, stage);
+    send_stage(call, stage);
 }
 
 /* All calls that wait; they are in the caller's hand then. */
@@ -248,20 +262,19 @@ static GQueue take_waiting(SluiceJob *job)
     return waiting;
 }
 
-/* Who was told that it is queued is told that it runs. */
-static void announce_start(SluiceJob *job)
+/* Those who wait are told; those whose last message is not out yet, after it. */
+static void set_stage(SluiceJob *job, SluiceExecutionStage stage)
 {
     GQueue waiting = G_QUEUE_INIT;
     SluiceCall *call;
-    job->times.started = g_get_real_time();
     g_mutex_lock(&job->executions->lock);
-    if (!job->running)
+    if (job->stage != stage)
         waiting = take_waiting(job);
-    job->running = TRUE;
+    job->stage = stage;
     g_mutex_unlock(&job->executions->lock);
     while ((call = g_queue_pop_head(&waiting)) != NULL) {
         SLUICE_TAKE_OVER(call);
-        send_stage(call, job, SLUICE_STAGE_EXECUTING);
+        send_stage(call, stage);
     }
 }
 
@@ -305,12 +318,22 @@ static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, GError **err
     return sluice_proxy_store(endpoint, &job->action->digest, result, error);
 }
 
+/* The cluster has it under a client's own digest already. */
+static gboolean keep_of_cluster(SluiceJob *job, const SluiceClusterOutcome *outcome, GError **error)
+{
+    SluiceEndpoint *endpoint = job->executions->endpoint;
+    if (endpoint->keyed)
+        return keep(job, outcome->failed, outcome->result, error);
+    return outcome->failed || job->action->do_not_cache ||
+           sluice_store_put_result(endpoint->bridge->store, &job->action->digest, outcome->result, error);
+}
+
 static void take_cluster_outcome(SluiceJob *job, const SluiceClusterOutcome *outcome)
 {
     GError *error = NULL;
     if (outcome->code != GRPC_STATUS_OK) {
         job->failure = sluice_operation_failed(job->name, &job->action->digest, outcome->code, outcome->message);
-    } else if (!keep(job, outcome->failed, outcome->result, &error)) {
+    } else if (!keep_of_cluster(job, outcome, &error)) {
         set_failure(job, error);
     } else {
         job->result = g_bytes_ref(outcome->result);
@@ -318,22 +341,32 @@ static void take_cluster_outcome(SluiceJob *job, const SluiceClusterOutcome *out
     }
 }
 
-/* FALSE: it has to be run here.  A cluster that was demanded and cannot is the action's failure. */
+static void on_staged(unsigned stage, gpointer job)
+{
+    set_stage(job, (SluiceExecutionStage)stage);
+}
+
+/* FALSE: it has to be run here.  A cluster that was demanded, or is all that there is, and cannot is the action's failure. */
 static gboolean run_on_cluster(SluiceJob *job)
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     const SluiceAction *action = job->action;
     g_auto(SluiceClusterOutcome) outcome = {0};
     GError *error = NULL;
-    SluiceClusterRequest request = {endpoint->environment, action->digest, action->command, action->input_root,
-                                    action->skip_lookup || action->do_not_cache};
+    SluiceClusterRequest request = {endpoint->environment,
+                                    action->digest,
+                                    action->command,
+                                    action->input_root,
+                                    action->skip_lookup || action->do_not_cache,
+                                    on_staged,
+                                    job};
     if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
         SLUICE_COUNT(endpoint, executed, 1);
         take_cluster_outcome(job, &outcome);
         return TRUE;
     }
-    gboolean final = endpoint->upstream->required || g_cancellable_is_cancelled(job->cancellable) ||
-                     error->domain == SLUICE_PROTO_ERROR;
+    gboolean final = endpoint->upstream->required || job->executions->executor.execute == NULL ||
+                     g_cancellable_is_cancelled(job->cancellable) || error->domain == SLUICE_PROTO_ERROR;
     if (final)
         job->failure = sluice_operation_failed(job->name, &action->digest,
                                                error->domain == SLUICE_PROTO_ERROR ? GRPC_STATUS_INVALID_ARGUMENT
@@ -348,6 +381,7 @@ static void run_here(SluiceJob *job)
     SluiceEndpoint *endpoint = job->executions->endpoint;
     SluiceExecutionOutcome outcome = {0};
     GError *error = NULL;
+    set_stage(job, SLUICE_STAGE_EXECUTING);
     if (g_cancellable_set_error_if_cancelled(job->cancellable, &error) || !run_action(job, &outcome, &error)) {
         set_failure(job, error);
         return;
@@ -366,9 +400,12 @@ static void run_here(SluiceJob *job)
 
 static void run_job(SluiceJob *job)
 {
-    SluiceEndpoint *endpoint = job->executions->endpoint;
-    gboolean remote = endpoint->keyed && endpoint->upstream != NULL && sluice_upstream_executes(endpoint->upstream);
-    if (!remote || !run_on_cluster(job))
+    SluiceExecutions *executions = job->executions;
+    gboolean here = executions->executor.execute != NULL;
+    job->times.started = g_get_real_time();
+    /* one that fails is asked all the same where there is nothing else */
+    gboolean usable = executions->remote && (sluice_upstream_is_usable(executions->endpoint->upstream) || !here);
+    if (!usable || !run_on_cluster(job))
         run_here(job);
 }
 
@@ -386,7 +423,6 @@ static void job_thread(gpointer data, gpointer user_data)
 {
     SluiceJob *job = data;
     SluiceExecutions *executions = job->executions;
-    announce_start(job);
     run_job(job);
     g_mutex_lock(&executions->lock);
     job->ended = TRUE;
@@ -409,10 +445,12 @@ SluiceExecutions *sluice_executions_new(SluiceEndpoint *endpoint, const SluiceEx
 {
     SluiceExecutions *executions = g_new0(SluiceExecutions, 1);
     executions->endpoint = endpoint;
-    executions->executor = *executor;
+    if (executor != NULL)
+        executions->executor = *executor;
+    executions->remote =
+        endpoint->upstream != NULL && sluice_upstream_has_execution(endpoint->upstream, endpoint->keyed);
     /* those that wait for a cluster need no processor; the executor has its own measure of the others */
-    gboolean remote = endpoint->upstream != NULL && endpoint->upstream->execution != NULL;
-    executions->parallel = remote ? SLUICE_UPSTREAM_CALLS - 4 : MAX(executor->parallel, 1u);
+    executions->parallel = executions->remote ? SLUICE_UPSTREAM_CALLS - 4 : MAX(executions->executor.parallel, 1u);
     executions->threads = g_thread_pool_new(job_thread, NULL, (gint)executions->parallel, FALSE, NULL);
     g_thread_pool_set_sort_function(executions->threads, compare_jobs, NULL);
     g_mutex_init(&executions->lock);

@@ -180,6 +180,10 @@ gboolean sluice_cluster_action_make(SluiceStore *store, SluiceRemoteEnvironment 
     gsize length = 0, salt_length = 0;
     const void *data = g_bytes_get_data(action, &length);
     *out = (SluiceClusterAction){.input_root = *input_root};
+    if (mode == SLUICE_REMOTE_ENVIRONMENT_CLIENT) {
+        sluice_digest_of(data, length, &out->digest);
+        return TRUE;
+    }
     if (!sluice_action_get_salt(data, length, &salt, &salt_length, error))
         return FALSE;
     g_autoptr(GByteArray) combined = make_salt(environment, salt, salt_length);

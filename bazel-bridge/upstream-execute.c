@@ -1,4 +1,5 @@
 /* An action on the cluster: its inputs given, Execute, the stream of its Operation followed through interruptions, its result taken home. */
+#include "execution.h"
 #include "upstream.h"
 
 enum {
@@ -6,13 +7,15 @@ enum {
     EXECUTE_SKIP_LOOKUP = 3,
     EXECUTE_ACTION = 6,
     WAIT_NAME = 1,
-    RESTARTS = 5 /* of one action, whose stream broke off or whose inputs were lost */
+    CANCEL_NAME = 1,
+    CANCEL_TIME = 5, /* seconds, for telling it */
+    RESTARTS = 5     /* of one action, whose stream broke off or whose inputs were lost */
 };
 
 /* ---- Operations ------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    SluiceSpan name, error, response;
+    SluiceSpan name, metadata, error, response;
     int64_t done;
 } Operation;
 
@@ -77,10 +80,31 @@ static gboolean take_response(SluiceSpan span, SluiceClusterOutcome *out, GError
     return TRUE;
 }
 
+/* What says nothing that we know has no stage: servers may put what they like there. */
+static void take_stage(SluiceSpan span, SluiceClusterOutcome *out)
+{
+    static const SluiceFieldSpec any_specs[] = {
+        {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Any, type)},
+        {2, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(Any, value)},
+    };
+    static const SluiceFieldSpec specs[] = {{1, SLUICE_FIELD_INTEGER, 0}};
+    Any any = {0};
+    int64_t stage = 0;
+    if (span.data == NULL ||
+        !sluice_fields_decode(span.data, span.length, any_specs, G_N_ELEMENTS(any_specs), &any, NULL))
+        return;
+    g_autofree char *type = sluice_span_dup(any.type);
+    if (g_str_has_suffix(type, "/build.bazel.remote.execution.v2.ExecuteOperationMetadata") && any.value.data != NULL &&
+        sluice_fields_decode(any.value.data, any.value.length, specs, G_N_ELEMENTS(specs), &stage, NULL) && stage > 0 &&
+        stage <= SLUICE_STAGE_EXECUTING)
+        out->stage = (unsigned)stage;
+}
+
 gboolean sluice_answer_operation(GBytes *answer, SluiceClusterOutcome *out, GError **error)
 {
     static const SluiceFieldSpec specs[] = {
         {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Operation, name)},
+        {2, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(Operation, metadata)},
         {3, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(Operation, done)},
         {4, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(Operation, error)},
         {5, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(Operation, response)},
@@ -93,8 +117,10 @@ gboolean sluice_answer_operation(GBytes *answer, SluiceClusterOutcome *out, GErr
     g_free(out->name);
     out->name = sluice_span_dup(operation.name);
     out->done = operation.done != 0;
-    if (!out->done)
+    if (!out->done) {
+        take_stage(operation.metadata, out);
         return TRUE;
+    }
     g_clear_pointer(&out->result, g_bytes_unref);
     if (operation.error.data == NULL)
         return take_response(operation.response, out, error);
@@ -118,27 +144,43 @@ static void on_cancelled(GCancellable *cancellable, gpointer stream)
     sluice_stream_cancel(stream);
 }
 
-/* Until the operation is done, or the stream ends without that. */
-static gboolean follow(SluiceUpstream *upstream, const char *method, SluiceReply *request, GCancellable *cancellable,
-                       SluiceClusterOutcome *out, GError **error)
+typedef struct {
+    SluiceUpstream *upstream;
+    const SluiceDigest *action;
+    const SluiceClusterRequest *request;
+    GCancellable *cancellable;
+    SluiceClusterOutcome *out;
+} Attempt;
+
+static gboolean take_message(const Attempt *attempt, GBytes *message, GError **error)
 {
+    unsigned before = attempt->out->stage;
+    gboolean ok = sluice_answer_operation(message, attempt->out, error);
+    g_bytes_unref(message);
+    if (ok && attempt->out->stage != before && attempt->request->staged != NULL)
+        attempt->request->staged(attempt->out->stage, attempt->request->data);
+    return ok;
+}
+
+/* Until the operation is done, or the stream ends without that. */
+static gboolean follow(const Attempt *attempt, const char *method, SluiceReply *request, GError **error)
+{
+    SluiceClusterOutcome *out = attempt->out;
     const int64_t patience = (int64_t)SLUICE_UPSTREAM_PATIENCE * G_USEC_PER_SEC;
     SluiceStream stream;
     GError *problem = NULL;
-    if (!sluice_stream_open(&stream, upstream->execution, method, patience, error)) {
+    if (!sluice_stream_open(&stream, attempt->upstream->execution, method, patience, error)) {
         sluice_reply_free(request);
         return FALSE;
     }
-    gulong handler = g_cancellable_connect(cancellable, G_CALLBACK(on_cancelled), &stream, NULL);
+    gulong handler = g_cancellable_connect(attempt->cancellable, G_CALLBACK(on_cancelled), &stream, NULL);
     sluice_stream_send(&stream, request, TRUE);
     GBytes *message;
-    while (problem == NULL && !out->done && (message = sluice_stream_receive(&stream)) != NULL) {
-        sluice_answer_operation(message, out, &problem);
-        g_bytes_unref(message);
-    }
+    while (problem == NULL && !out->done && (message = sluice_stream_receive(&stream)) != NULL)
+        take_message(attempt, message, &problem);
     if (problem != NULL)
         sluice_stream_cancel(&stream);
-    g_cancellable_disconnect(cancellable, handler);
+    g_cancellable_disconnect(attempt->cancellable, handler);
     if (out->done && problem == NULL)
         sluice_stream_cancel(&stream); /* nothing more is of interest */
     gboolean ok = sluice_stream_finish(&stream, problem == NULL && !out->done ? error : NULL);
@@ -166,14 +208,6 @@ static SluiceReply *wait_request(const char *name)
     return request;
 }
 
-typedef struct {
-    SluiceUpstream *upstream;
-    const SluiceDigest *action;
-    gboolean skip_lookup;
-    GCancellable *cancellable;
-    SluiceClusterOutcome *out;
-} Attempt;
-
 /* A stream that ended too early is gone on with by the operation's name; where the server does not know it any more, from the start. */
 static gboolean execute_attempt(gpointer data, GError **error)
 {
@@ -185,11 +219,10 @@ static gboolean execute_attempt(gpointer data, GError **error)
         if (g_cancellable_set_error_if_cancelled(attempt->cancellable, error))
             return FALSE;
         gboolean known = out->name != NULL && *out->name != '\0';
-        ok = known ? follow(attempt->upstream, SLUICE_REAPI("Execution/WaitExecution"), wait_request(out->name),
-                            attempt->cancellable, out, &problem)
-                   : follow(attempt->upstream, SLUICE_REAPI("Execution/Execute"),
-                            execute_request(attempt->upstream, attempt->action, attempt->skip_lookup),
-                            attempt->cancellable, out, &problem);
+        ok = known
+                 ? follow(attempt, SLUICE_REAPI("Execution/WaitExecution"), wait_request(out->name), &problem)
+                 : follow(attempt, SLUICE_REAPI("Execution/Execute"),
+                          execute_request(attempt->upstream, attempt->action, attempt->request->skip_lookup), &problem);
         if (!ok && known && g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_NOT_FOUND)) {
             g_clear_error(&problem);
             g_clear_pointer(&out->name, g_free);
@@ -226,7 +259,19 @@ static gboolean take_home(SluiceUpstream *upstream, const SluiceDigest *key, con
     if (!sluice_result_accept(outcome->result, &result, error) || !sluice_result_fetch(upstream, &result, error))
         return FALSE;
     *failed = result.exit_code != 0;
-    return *failed || sluice_store_put_result(upstream->store, key, outcome->result, error);
+    /* under a client's own digest it is for the endpoint to keep */
+    return *failed || upstream->environment == SLUICE_REMOTE_ENVIRONMENT_CLIENT ||
+           sluice_store_put_result(upstream->store, key, outcome->result, error);
+}
+
+/* Nobody wants it any more.  Servers that do not know this call notice that the stream has ended. */
+static void cancel_operation(SluiceUpstream *upstream, const char *name)
+{
+    SluiceReply *request = sluice_reply_new();
+    sluice_wire_put_string(request->bytes, CANCEL_NAME, name);
+    GBytes *answer = sluice_peer_call(upstream->execution, "/google.longrunning.Operations/CancelOperation", request,
+                                      CANCEL_TIME * G_USEC_PER_SEC, NULL);
+    g_clear_pointer(&answer, g_bytes_unref);
 }
 
 /* What the cluster says of the action; all else is the cluster's own trouble. */
@@ -239,7 +284,7 @@ static gboolean run(SluiceUpstream *upstream, const SluiceClusterAction *action,
                     GCancellable *cancellable, SluiceClusterOutcome *out, GError **error)
 {
     for (int i = 0; i < RESTARTS; i++) {
-        Attempt attempt = {upstream, &action->digest, request->skip_lookup, cancellable, out};
+        Attempt attempt = {upstream, &action->digest, request, cancellable, out};
         if (!give_inputs(upstream, action, &request->command, error) ||
             !sluice_peer_try(upstream->execution, SLUICE_BACKGROUND, execute_attempt, &attempt, error))
             return FALSE;
@@ -256,10 +301,10 @@ static gboolean run(SluiceUpstream *upstream, const SluiceClusterAction *action,
     return FALSE;
 }
 
-gboolean sluice_upstream_executes(SluiceUpstream *upstream)
+gboolean sluice_upstream_has_execution(const SluiceUpstream *upstream, gboolean keyed)
 {
-    return upstream->execution != NULL && upstream->environment != SLUICE_REMOTE_ENVIRONMENT_NONE &&
-           sluice_upstream_is_usable(upstream);
+    gboolean plain = upstream->environment == SLUICE_REMOTE_ENVIRONMENT_CLIENT;
+    return upstream->execution != NULL && upstream->environment != SLUICE_REMOTE_ENVIRONMENT_NONE && plain != keyed;
 }
 
 gboolean sluice_upstream_execute(SluiceUpstream *upstream, const SluiceClusterRequest *request,
@@ -275,6 +320,8 @@ gboolean sluice_upstream_execute(SluiceUpstream *upstream, const SluiceClusterRe
     gboolean ok = run(upstream, &action, request, cancellable, out, &problem);
     if (!g_cancellable_is_cancelled(cancellable))
         sluice_upstream_note(upstream, upstream->execution, problem, 0);
+    else if (!out->done && out->name != NULL && *out->name != '\0')
+        cancel_operation(upstream, out->name);
     if (ok) {
         atomic_fetch_add(&upstream->executions, 1);
         return TRUE;

@@ -38,7 +38,7 @@ typedef struct {
     SluiceToken *token;
     grpc_channel *channel;
     unsigned retry_limit, retry_delay, request_timeout; /* 0: the defaults */
-    gboolean push;
+    gboolean no_retry, push;
     GMutex lock; /* for what follows */
     GCond changed;
     GQueue calls; /* grpc_call *, in flight */
@@ -201,12 +201,17 @@ gboolean sluice_cluster_action_make(SluiceStore *store, SluiceRemoteEnvironment 
                                     GError **error);
 
 typedef struct {
-    SluiceDigest environment, action, command, input_root; /* all of them in the store */
+    SluiceDigest environment, action, command,
+        input_root; /* all of them in the store; the first is left alone where the client's is the mode */
     gboolean skip_lookup;
+    /* Called on the waiting thread when the cluster says another stage than before (SluiceExecutionStage); may be NULL. */
+    void (*staged)(unsigned stage, gpointer data);
+    gpointer data;
 } SluiceClusterRequest;
 
 typedef struct {
-    char *name; /* of the operation */
+    char *name;     /* of the operation */
+    unsigned stage; /* as told last; 0: never */
     gboolean done;
     int code; /* grpc_status_code of the execution; OK: there is a result */
     char *message;
@@ -219,8 +224,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceClusterOutcome, sluice_cluster_outcome_cl
 /* An Operation, into what is known of it. */
 gboolean sluice_answer_operation(GBytes *answer, SluiceClusterOutcome *out, GError **error);
 
-/* Whether actions are run there, now. */
-gboolean sluice_upstream_executes(SluiceUpstream *upstream);
+/* Whether actions of endpoints with an environment, or of those without one, are run there at all. */
+gboolean sluice_upstream_has_execution(const SluiceUpstream *upstream, gboolean keyed);
 /* Runs it there; TRUE: with a result, all of it in the store, or with the verdict DEADLINE_EXCEEDED.  FALSE: the cluster could not. */
 gboolean sluice_upstream_execute(SluiceUpstream *upstream, const SluiceClusterRequest *request,
                                  GCancellable *cancellable, SluiceClusterOutcome *out, GError **error);

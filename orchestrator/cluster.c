@@ -5,6 +5,7 @@
 
 struct Cluster {
     const ClusterConfig *config;
+    SluiceUpstreamConfig upstream; /* as it is used */
     SluiceUpstreamHealth *health;
 };
 
@@ -16,8 +17,31 @@ Cluster *cluster_new(const App *app)
         return NULL;
     Cluster *cluster = g_new0(Cluster, 1);
     cluster->config = config;
+    cluster->upstream = config->upstream;
     cluster->health = sluice_upstream_health_new();
     return cluster;
+}
+
+void cluster_use_without_environment(Cluster *cluster)
+{
+    SluiceRemoteEnvironment *environment = &cluster->upstream.environment;
+    gboolean brought =
+        *environment == SLUICE_REMOTE_ENVIRONMENT_CHROOT || *environment == SLUICE_REMOTE_ENVIRONMENT_INPUT_ROOT;
+    /* workers that have nothing of their own execute nothing for a client that brings nothing */
+    if (brought)
+        cluster->upstream.execution = NULL;
+    else
+        *environment = SLUICE_REMOTE_ENVIRONMENT_CLIENT;
+}
+
+gboolean cluster_executes(const Cluster *cluster)
+{
+    return cluster->upstream.execution != NULL && cluster->upstream.environment != SLUICE_REMOTE_ENVIRONMENT_NONE;
+}
+
+gboolean cluster_has_execution_service(const Cluster *cluster)
+{
+    return cluster->config->upstream.execution != NULL;
 }
 
 void cluster_free(Cluster *cluster)
@@ -44,7 +68,7 @@ SluiceUpstream *cluster_connect(const Cluster *cluster, SluiceStore *store, cons
 {
     GError *problem = NULL;
     SluiceUpstream *upstream =
-        sluice_upstream_new(store, &cluster->config->upstream, cluster->health, on_warning, (gpointer)events, &problem);
+        sluice_upstream_new(store, &cluster->upstream, cluster->health, on_warning, (gpointer)events, &problem);
     if (!upstream)
         translate(problem, error);
     return upstream;
@@ -53,7 +77,7 @@ SluiceUpstream *cluster_connect(const Cluster *cluster, SluiceStore *store, cons
 /* Nobody but its operator knows what is installed on the workers. */
 static gboolean check_environment(const Cluster *cluster, const EventSink *events, GError **error)
 {
-    const SluiceUpstreamConfig *config = &cluster->config->upstream;
+    const SluiceUpstreamConfig *config = &cluster->upstream;
     static const char *const message =
         "%s: execution-service: actions are not executed there, because it is not known how their environment gets "
         "there; "
@@ -72,8 +96,7 @@ gboolean cluster_check(const Cluster *cluster, SluiceUpstream *upstream, const E
     GError *problem = NULL;
     if (sluice_upstream_check(upstream, &problem))
         return check_environment(cluster, events, error);
-    if (cluster->config->upstream.required ||
-        !g_error_matches(problem, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_UNREACHABLE))
+    if (cluster->upstream.required || !g_error_matches(problem, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_UNREACHABLE))
         return translate(problem, error);
     if (sluice_upstream_give_up(upstream))
         event_send(events, EVENT_WARNING, "main", NULL, "%s; work goes on without it", problem->message);

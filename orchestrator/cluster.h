@@ -11,6 +11,11 @@
 
 /* Of the project that is loaded, if one is.  NULL: none is configured. */
 Cluster *cluster_new(const App *app);
+/* For endpoints that have no environment: clients' actions are executed there as they are, unless the environment would have to travel along. */
+void cluster_use_without_environment(Cluster *cluster);
+gboolean cluster_executes(const Cluster *cluster);
+/* Whether one is configured, used or not. */
+gboolean cluster_has_execution_service(const Cluster *cluster);
 /* When no job is left. */
 void cluster_free(Cluster *cluster);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cluster, cluster_free)

@@ -110,9 +110,19 @@ static gboolean connect_cluster(Server *server, GError **error)
     server->cluster = cluster_new(app);
     if (!server->cluster)
         return TRUE;
+    if (!server->execution)
+        cluster_use_without_environment(server->cluster);
     server->upstream = cluster_connect(server->cluster, app->store, &app->sink, error);
-    return server->upstream && cluster_check(server->cluster, server->upstream, &app->sink, error) &&
-           sluice_upstream_start_pushing(server->upstream, error);
+    if (!server->upstream || !cluster_check(server->cluster, server->upstream, &app->sink, error))
+        return FALSE;
+    if (cluster_executes(server->cluster))
+        app_log(app, EVENT_INFO, NULL, "Actions are executed by the cluster%s",
+                server->execution ? "" : ", as clients send them");
+    else if (cluster_has_execution_service(server->cluster))
+        app_log(app, EVENT_INFO, NULL,
+                "Clients' actions are not executed there: its workers need an environment (options --execute and "
+                "--environment)");
+    return sluice_upstream_start_pushing(server->upstream, error);
 }
 
 static void log_call(const SluiceCallRecord *record, gpointer data)
@@ -362,8 +372,9 @@ static void report_cluster(Server *server)
     sluice_upstream_get_stats(server->upstream, &stats);
     app_log(server->app, EVENT_INFO, NULL,
             "Cluster: %" G_GUINT64_FORMAT " lookups, %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT
-            " results given, %u wait",
-            stats.lookups, stats.hits, stats.uploads, sluice_upstream_count_waiting(server->app->store));
+            " executed, %" G_GUINT64_FORMAT " results given, %u wait",
+            stats.lookups, stats.hits, stats.executions, stats.uploads,
+            sluice_upstream_count_waiting(server->app->store));
 }
 
 static void server_clear(Server *server)

@@ -250,6 +250,34 @@ static void test_operations(void)
     }
 }
 
+/* What a server puts beside an operation that goes on; what means nothing leaves the last stage. */
+static void test_stages(void)
+{
+    static const char type[] = "type.googleapis.com/build.bazel.remote.execution.v2.ExecuteOperationMetadata";
+    static const struct {
+        const char *type;
+        uint32_t stage, told;
+    } cases[] = {{type, 2, 2}, {type, 3, 3}, {type, 4, 3}, {"other", 1, 3}, {type, 77, 3}, {type, 2, 2}, {NULL, 0, 2}};
+    g_auto(SluiceClusterOutcome) outcome = {0};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GByteArray) metadata = g_byte_array_new(), any = g_byte_array_new();
+        GByteArray *message = g_byte_array_new();
+        sluice_wire_put_varint(metadata, 1, cases[i].stage);
+        sluice_wire_put_string(message, 1, "name");
+        if (cases[i].type != NULL) {
+            sluice_wire_put_string(any, 1, cases[i].type);
+            sluice_wire_put_bytes(any, 2, metadata->data, metadata->len);
+            sluice_wire_put_bytes(message, 2, any->data, any->len);
+        }
+        g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(message);
+        g_assert_true(sluice_answer_operation(bytes, &outcome, &error));
+        g_assert_no_error(error);
+        g_assert_false(outcome.done);
+        g_assert_cmpuint(outcome.stage, ==, cases[i].told);
+    }
+}
+
 /* ---- Another endpoint as the cluster ------------------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -451,6 +479,7 @@ int main(int argc, char **argv)
     g_test_add_func("/upstream-execute/chroot", test_chroot);
     g_test_add_func("/upstream-execute/input-root", test_input_root);
     g_test_add_func("/upstream-execute/operations", test_operations);
+    g_test_add_func("/upstream-execute/stages", test_stages);
     g_test_add_func("/upstream-execute/executed-there", test_executed_there);
     g_test_add_func("/upstream-execute/failure-there", test_failure_there);
     g_test_add_func("/upstream-execute/broken-there", test_broken_there);
