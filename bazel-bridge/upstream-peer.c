@@ -126,6 +126,7 @@ SluicePeer *sluice_peer_new(const SluiceRemote *remote, GError **error)
     peer->url = g_strdup(remote->url);
     peer->instance = g_strdup(remote->instance != NULL ? remote->instance : "");
     peer->retry_limit = remote->retry_limit;
+    peer->no_retry = remote->no_retry;
     peer->retry_delay = remote->retry_delay;
     peer->request_timeout = remote->request_timeout;
     peer->push = remote->push;

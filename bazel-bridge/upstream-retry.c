@@ -72,8 +72,8 @@ gboolean sluice_peer_try(SluicePeer *peer, SluiceUrgency urgency, SluiceAttemptF
     gboolean waits = urgency == SLUICE_WAITED_FOR;
     unsigned limit = waits ? SLUICE_UPSTREAM_RETRIES_WAITING : SLUICE_UPSTREAM_RETRIES;
     unsigned first = waits ? SLUICE_UPSTREAM_DELAY_WAITING : SLUICE_UPSTREAM_DELAY;
-    if (peer->retry_limit > 0)
-        limit = peer->retry_limit;
+    if (peer->retry_limit > 0 || peer->no_retry)
+        limit = peer->no_retry ? 0 : peer->retry_limit;
     if (peer->retry_delay > 0)
         first = peer->retry_delay;
     for (unsigned number = 1;; number++) {

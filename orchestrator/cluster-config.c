@@ -67,11 +67,16 @@ static gboolean read_auth(const Node *server, Arena *arena, SluiceRemote *remote
            check_pair(auth, "client-cert", remote->client_cert, remote->client_key, error);
 }
 
+/* Their zeroes mean what they mean to BuildStream's casd: no attempt after the first, no pause, no bound on an answer, no pings. */
 static gboolean read_connection(const Node *server, SluiceRemote *remote, GError **error)
 {
     static const char *const keys[] = {"keepalive-time", "retry-limit", "retry-delay", "request-timeout", NULL};
-    unsigned *const out[] = {&remote->keepalive_time, &remote->retry_limit, &remote->retry_delay,
-                             &remote->request_timeout};
+    const struct {
+        unsigned *out, zero;
+    } values[] = {{&remote->keepalive_time, MAX_NUMBER},
+                  {&remote->retry_limit, 0},
+                  {&remote->retry_delay, 1},
+                  {&remote->request_timeout, MAX_NUMBER}};
     Node *connection = NULL;
     if (!node_get_mapping(server, "connection-config", &connection, error))
         return FALSE;
@@ -79,13 +84,18 @@ static gboolean read_connection(const Node *server, SluiceRemote *remote, GError
         return TRUE;
     if (!node_check_keys(connection, keys, error))
         return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(out); i++) {
-        gint64 number = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+        gint64 number = -1;
+        const Node *node = node_find(connection, keys[i]);
+        if (!node)
+            continue;
         if (!node_get_int(connection, keys[i], &number, error))
             return FALSE;
         if (number < 0 || number > MAX_NUMBER)
-            return refuse(node_find(connection, keys[i]), "This number is negative or too large", error);
-        *out[i] = (unsigned)number;
+            return refuse(node, "This number is negative or too large", error);
+        *values[i].out = number > 0 ? (unsigned)number : values[i].zero;
+        if (number == 0 && values[i].out == &remote->retry_limit)
+            remote->no_retry = TRUE;
     }
     return TRUE;
 }

@@ -746,6 +746,35 @@ static void test_capabilities(void)
     pair_close(&pair);
 }
 
+/* `retry-limit: 0` is no attempt after the first; a limit of 2 is two. */
+static gboolean count_attempt(gpointer data, GError **error)
+{
+    (*(unsigned *)data)++;
+    g_set_error_literal(error, SLUICE_STATUS_ERROR, GRPC_STATUS_UNAVAILABLE, "not now");
+    return FALSE;
+}
+
+static void test_attempts(void)
+{
+    static const struct {
+        unsigned limit;
+        gboolean none;
+        unsigned attempts;
+    } cases[] = {{0, TRUE, 1}, {2, FALSE, 3}, {0, FALSE, SLUICE_UPSTREAM_RETRIES_WAITING + 1}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        unsigned attempts = 0;
+        SluiceRemote remote = {
+            .url = "grpc://127.0.0.1:1", .retry_limit = cases[i].limit, .no_retry = cases[i].none, .retry_delay = 1};
+        SluicePeer *peer = sluice_peer_new(&remote, &error);
+        g_assert_no_error(error);
+        g_assert_false(sluice_peer_try(peer, SLUICE_WAITED_FOR, count_attempt, &attempts, &error));
+        g_assert_error(error, SLUICE_STATUS_ERROR, GRPC_STATUS_UNAVAILABLE);
+        g_assert_cmpuint(attempts, ==, cases[i].attempts);
+        sluice_peer_free(peer);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -763,6 +792,7 @@ int main(int argc, char **argv)
     g_test_add_func("/upstream/mistakes", test_mistakes);
     g_test_add_func("/upstream/capabilities", test_capabilities);
     g_test_add_func("/upstream/bearer", test_bearer);
+    g_test_add_func("/upstream/attempts", test_attempts);
     g_test_add_func("/upstream/packed-answer", test_packed_answer);
     g_test_add_func("/upstream/large-result", test_large_result);
     int status = g_test_run();
