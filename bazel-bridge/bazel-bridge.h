@@ -94,10 +94,23 @@ typedef struct {
 
 /* ---- Upstream: a cluster behind the endpoints (design section 8) ------------------------------------------------------------ */
 
+/* The keys of a service that can be at fault. */
+typedef enum {
+    SLUICE_REMOTE_URL,
+    SLUICE_REMOTE_INSTANCE,
+    SLUICE_REMOTE_PUSH,
+    SLUICE_REMOTE_SERVER_CERT,
+    SLUICE_REMOTE_CLIENT_CERT,
+    SLUICE_REMOTE_CLIENT_KEY,
+    SLUICE_REMOTE_ACCESS_TOKEN,
+    SLUICE_N_REMOTE_KEYS
+} SluiceRemoteKey;
+
 /* One service of the cluster.  Strings are copied. */
 typedef struct {
-    const char *name;        /* of its key in the configuration, for messages: "storage-service" */
-    const char *where;       /* the place of its URL there, "FILE [line L column C]"; or NULL */
+    const char *name; /* of its key in the configuration, for messages: "storage-service" */
+    /* The places of its keys there, "FILE [line L column C]"; where one is NULL, the URL's is named, if there is that. */
+    const char *where[SLUICE_N_REMOTE_KEYS];
     const char *url;         /* grpc:, grpcs:, http:, https: with a host, or unix:PATH */
     const char *instance;    /* or NULL */
     const char *server_cert; /* path of the certificates to believe in; NULL: the system's */

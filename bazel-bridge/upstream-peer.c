@@ -3,22 +3,54 @@
 
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc_security.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 
 G_DEFINE_QUARK(sluice - status - error - quark, sluice_status_error)
 
 /* ---- Channels ----------------------------------------------------------------------------------------------------------------- */
 
-static gboolean read_pem(const char *path, char **out, GError **error)
+/* Nobody is there to type one. */
+static int no_passphrase(char *buffer, int size, int writing, void *data)
+{
+    return 0;
+}
+
+/* The RPC library takes anything between the lines, and then never connects. */
+static gboolean holds_something(const char *text, SluiceRemoteKey key)
+{
+    BIO *bio = BIO_new_mem_buf(text, -1);
+    X509 *certificate = NULL;
+    EVP_PKEY *private_key = NULL;
+    if (key == SLUICE_REMOTE_CLIENT_KEY)
+        private_key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    else
+        certificate = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+    gboolean found = certificate != NULL || private_key != NULL;
+    X509_free(certificate);
+    EVP_PKEY_free(private_key);
+    BIO_free(bio);
+    ERR_clear_error();
+    return found;
+}
+
+/* Sets `culprit` before it fails, as all that can fail below. */
+static gboolean read_pem(const char *path, SluiceRemoteKey key, char **out, SluiceRemoteKey *culprit, GError **error)
 {
     gsize length = 0;
     if (path == NULL)
         return TRUE;
+    *culprit = key;
     *out = sluice_secret_read(path, SLUICE_LIMIT_SECRET, &length, error);
     if (*out == NULL)
         return FALSE;
-    if (strlen(*out) == length && strstr(*out, "-----BEGIN ") != NULL)
+    gboolean pem = strlen(*out) == length && strstr(*out, "-----BEGIN ") != NULL;
+    if (pem && holds_something(*out, key))
         return TRUE;
-    g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START, "%s is not in PEM format", path);
+    const char *problem = !pem                              ? "is not in PEM format"
+                          : key == SLUICE_REMOTE_CLIENT_KEY ? "has no key that can be read without a passphrase"
+                                                            : "has no certificate that can be read";
+    g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START, "%s %s", path, problem);
     return FALSE;
 }
 
@@ -29,12 +61,13 @@ static void forget(char *secret)
     g_free(secret);
 }
 
-static grpc_channel_credentials *tls_credentials(const SluiceRemote *remote, GError **error)
+static grpc_channel_credentials *tls_credentials(const SluiceRemote *remote, SluiceRemoteKey *culprit, GError **error)
 {
     char *roots = NULL, *certificate = NULL, *key = NULL;
     grpc_channel_credentials *credentials = NULL;
-    if (read_pem(remote->server_cert, &roots, error) && read_pem(remote->client_cert, &certificate, error) &&
-        read_pem(remote->client_key, &key, error)) {
+    if (read_pem(remote->server_cert, SLUICE_REMOTE_SERVER_CERT, &roots, culprit, error) &&
+        read_pem(remote->client_cert, SLUICE_REMOTE_CLIENT_CERT, &certificate, culprit, error) &&
+        read_pem(remote->client_key, SLUICE_REMOTE_CLIENT_KEY, &key, culprit, error)) {
         grpc_ssl_pem_key_cert_pair pair = {.private_key = key, .cert_chain = certificate};
         credentials = grpc_ssl_credentials_create_ex(roots, key != NULL ? &pair : NULL, NULL, NULL);
         if (credentials == NULL)
@@ -76,32 +109,45 @@ static grpc_channel *create_channel(const SluiceRemote *remote, const char *targ
 }
 
 /* A token that anybody on the way can read is everybody's. */
-static gboolean check_secrets(const SluiceRemote *remote, gboolean tls, gboolean local, GError **error)
+static gboolean check_secrets(const SluiceRemote *remote, gboolean tls, gboolean local, SluiceRemoteKey *culprit,
+                              GError **error)
 {
     const char *certificates = remote->server_cert != NULL   ? "server-cert"
                                : remote->client_cert != NULL ? "client-cert"
                                                              : NULL;
     if (!tls && certificates != NULL) {
+        *culprit = remote->server_cert != NULL ? SLUICE_REMOTE_SERVER_CERT : SLUICE_REMOTE_CLIENT_CERT;
         g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START,
                     "%s is of no use with %s: TLS needs grpcs: or https:", certificates, remote->url);
         return FALSE;
     }
     if (tls || local || remote->access_token == NULL)
         return TRUE;
+    *culprit = SLUICE_REMOTE_ACCESS_TOKEN;
     g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START,
                 "access-token would be sent in the clear to %s: use grpcs: or https:", remote->url);
     return FALSE;
 }
 
-static gboolean open_channel(SluicePeer *peer, const SluiceRemote *remote, GError **error)
+static gboolean open_token(SluicePeer *peer, const SluiceRemote *remote, SluiceRemoteKey *culprit, GError **error)
+{
+    if (remote->access_token == NULL)
+        return TRUE;
+    *culprit = SLUICE_REMOTE_ACCESS_TOKEN;
+    peer->token = sluice_token_new(remote->access_token, error);
+    return peer->token != NULL;
+}
+
+static gboolean open_channel(SluicePeer *peer, const SluiceRemote *remote, SluiceRemoteKey *culprit, GError **error)
 {
     gboolean tls, local;
+    *culprit = SLUICE_REMOTE_URL;
     g_autofree char *target = sluice_remote_address(remote->url, &tls, &local, error);
-    if (target == NULL || !check_secrets(remote, tls, local, error))
+    if (target == NULL || !check_secrets(remote, tls, local, culprit, error) ||
+        !open_token(peer, remote, culprit, error))
         return FALSE;
-    if (remote->access_token != NULL && (peer->token = sluice_token_new(remote->access_token, error)) == NULL)
-        return FALSE;
-    grpc_channel_credentials *credentials = tls ? tls_credentials(remote, error) : grpc_insecure_credentials_create();
+    grpc_channel_credentials *credentials =
+        tls ? tls_credentials(remote, culprit, error) : grpc_insecure_credentials_create();
     if (credentials == NULL)
         return FALSE;
     peer->channel = create_channel(remote, target, credentials);
@@ -109,20 +155,28 @@ static gboolean open_channel(SluicePeer *peer, const SluiceRemote *remote, GErro
     return TRUE;
 }
 
-static gboolean check_instance(const char *instance, GError **error)
+static gboolean check_instance(const char *instance, SluiceRemoteKey *culprit, GError **error)
 {
+    *culprit = SLUICE_REMOTE_INSTANCE;
     if (strlen(instance) <= SLUICE_LIMIT_INSTANCE_NAME && g_utf8_validate(instance, -1, NULL))
         return TRUE;
     g_set_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_START, "the instance-name is too long or not UTF-8");
     return FALSE;
 }
 
+static const char *find_place(char *const *where, SluiceRemoteKey key)
+{
+    return where[key] != NULL ? where[key] : where[SLUICE_REMOTE_URL];
+}
+
 SluicePeer *sluice_peer_new(const SluiceRemote *remote, GError **error)
 {
     SluicePeer *peer = g_new0(SluicePeer, 1);
+    SluiceRemoteKey culprit;
     GError *problem = NULL;
     peer->name = g_strdup(remote->name != NULL ? remote->name : "remote");
-    peer->where = g_strdup(remote->where);
+    for (gsize i = 0; i < G_N_ELEMENTS(peer->where); i++)
+        peer->where[i] = g_strdup(remote->where[i]);
     peer->url = g_strdup(remote->url);
     peer->instance = g_strdup(remote->instance != NULL ? remote->instance : "");
     peer->retry_limit = remote->retry_limit;
@@ -132,10 +186,11 @@ SluicePeer *sluice_peer_new(const SluiceRemote *remote, GError **error)
     peer->push = remote->push;
     g_mutex_init(&peer->lock);
     g_cond_init(&peer->changed);
-    if (check_instance(peer->instance, &problem) && open_channel(peer, remote, &problem))
+    if (check_instance(peer->instance, &culprit, &problem) && open_channel(peer, remote, &culprit, &problem))
         return peer;
-    g_set_error(error, problem->domain, problem->code, "%s%s%s: %s", remote->where != NULL ? remote->where : "",
-                remote->where != NULL ? ": " : "", peer->name, problem->message);
+    const char *place = find_place(peer->where, culprit);
+    g_set_error(error, problem->domain, problem->code, "%s%s%s: %s", place != NULL ? place : "",
+                place != NULL ? ": " : "", peer->name, problem->message);
     g_error_free(problem);
     sluice_peer_free(peer);
     return NULL;
@@ -158,17 +213,19 @@ void sluice_peer_free(SluicePeer *peer)
     g_mutex_clear(&peer->lock);
     g_cond_clear(&peer->changed);
     g_free(peer->name);
-    g_free(peer->where);
+    for (gsize i = 0; i < G_N_ELEMENTS(peer->where); i++)
+        g_free(peer->where[i]);
     g_free(peer->url);
     g_free(peer->instance);
     g_free(peer);
 }
 
-char *sluice_peer_describe(const SluicePeer *peer, const char *problem)
+char *sluice_peer_describe(const SluicePeer *peer, SluiceRemoteKey key, const char *problem)
 {
-    if (peer->where == NULL)
+    const char *place = find_place(peer->where, key);
+    if (place == NULL)
         return g_strdup_printf("%s %s: %s", peer->name, peer->url, problem);
-    return g_strdup_printf("%s: %s %s: %s", peer->where, peer->name, peer->url, problem);
+    return g_strdup_printf("%s: %s %s: %s", place, peer->name, peer->url, problem);
 }
 
 /* ---- Calls --------------------------------------------------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ static void warn(SluiceUpstream *upstream, const SluicePeer *peer, const char *w
     if (!sluice_health_claim_warning(upstream->health) || upstream->warn == NULL)
         return;
     g_autofree char *problem = g_strdup_printf("%s (%s)", what, why);
-    g_autofree char *message = sluice_peer_describe(peer, problem);
+    g_autofree char *message = sluice_peer_describe(peer, SLUICE_REMOTE_URL, problem);
     upstream->warn(message, upstream->warn_data);
 }
 
@@ -97,25 +97,29 @@ void sluice_upstream_run(SluiceUpstream *upstream, SluiceCall *call, SluiceCallF
 
 /* ---- Capabilities -------------------------------------------------------------------------------------------------------------------------- */
 
-static gboolean check_error(const SluicePeer *peer, int code, const char *problem, GError **error)
+static gboolean check_error(const SluicePeer *peer, SluiceRemoteKey key, int code, const char *problem, GError **error)
 {
-    g_autofree char *message = sluice_peer_describe(peer, problem);
+    g_autofree char *message = sluice_peer_describe(peer, key, problem);
     g_set_error_literal(error, SLUICE_BRIDGE_ERROR, code, message);
     return FALSE;
 }
 
-/* What the user can do about it. */
-static const char *advice(const GError *problem)
+/* What the user can do about it, and the key to begin with. */
+static const char *advice(const SluicePeer *peer, const GError *problem, SluiceRemoteKey *key)
 {
+    *key = SLUICE_REMOTE_URL;
     if (problem->domain == SLUICE_PROTO_ERROR)
         return "this does not speak the Remote Execution API";
     switch (problem->code) {
     case GRPC_STATUS_UNAUTHENTICATED:
     case GRPC_STATUS_PERMISSION_DENIED:
+        *key = peer->token != NULL ? SLUICE_REMOTE_ACCESS_TOKEN : SLUICE_REMOTE_CLIENT_CERT;
         return "it does not let us in: check `auth` (access-token, client-cert, client-key)";
     case GRPC_STATUS_INVALID_ARGUMENT:
     case GRPC_STATUS_NOT_FOUND:
-        return "it does not know this instance: check `instance-name`";
+        *key = SLUICE_REMOTE_INSTANCE;
+        return *peer->instance != '\0' ? "it does not know this instance: check `instance-name`"
+                                       : "it has no instance without a name: an `instance-name` is needed";
     case GRPC_STATUS_UNIMPLEMENTED:
         return "there is no service of the Remote Execution API here: check `url`";
     default:
@@ -135,12 +139,14 @@ static gboolean is_about_certificates(const char *message)
 
 static gboolean explain(const SluicePeer *peer, const GError *problem, GError **error)
 {
-    const char *hint = advice(problem);
+    SluiceRemoteKey key;
+    const char *hint = advice(peer, problem, &key);
     if (hint == NULL && is_about_certificates(problem->message))
         hint = "no secure connection: check `url`, and `auth` (server-cert, client-cert, client-key)";
     g_autofree char *text = hint != NULL ? g_strdup_printf("%s (%s)", hint, problem->message)
                                          : g_strdup_printf("it does not answer (%s)", problem->message);
-    return check_error(peer, hint != NULL ? SLUICE_BRIDGE_ERROR_START : SLUICE_BRIDGE_ERROR_UNREACHABLE, text, error);
+    return check_error(peer, key, hint != NULL ? SLUICE_BRIDGE_ERROR_START : SLUICE_BRIDGE_ERROR_UNREACHABLE, text,
+                       error);
 }
 
 typedef struct {
@@ -177,9 +183,11 @@ static gboolean get_capabilities(SluicePeer *peer, SluiceServerCapabilities *out
 static gboolean check_cache(const SluicePeer *peer, const SluiceServerCapabilities *can, GError **error)
 {
     if (!can->cache)
-        return check_error(peer, SLUICE_BRIDGE_ERROR_START, "it is no cache: check `url` and `instance-name`", error);
+        return check_error(peer, SLUICE_REMOTE_URL, SLUICE_BRIDGE_ERROR_START,
+                           "it is no cache: check `url` and `instance-name`", error);
     if (!can->sha256)
-        return check_error(peer, SLUICE_BRIDGE_ERROR_START, "it does not know SHA-256 digests", error);
+        return check_error(peer, SLUICE_REMOTE_URL, SLUICE_BRIDGE_ERROR_START, "it does not know SHA-256 digests",
+                           error);
     return TRUE;
 }
 
@@ -192,11 +200,11 @@ static gboolean check_execution(SluiceUpstream *upstream, GError **error)
     if (!get_capabilities(peer, &can, error))
         return FALSE;
     if (!can.execution)
-        return check_error(peer, SLUICE_BRIDGE_ERROR_START,
+        return check_error(peer, SLUICE_REMOTE_URL, SLUICE_BRIDGE_ERROR_START,
                            "it executes nothing: check `url` and `instance-name`, or leave execution-service out",
                            error);
     return can.execution_sha256 ||
-           check_error(peer, SLUICE_BRIDGE_ERROR_START, "it does not know SHA-256 digests", error);
+           check_error(peer, SLUICE_REMOTE_URL, SLUICE_BRIDGE_ERROR_START, "it does not know SHA-256 digests", error);
 }
 
 gboolean sluice_upstream_check(SluiceUpstream *upstream, GError **error)
@@ -212,7 +220,7 @@ gboolean sluice_upstream_check(SluiceUpstream *upstream, GError **error)
     if (!get_capabilities(upstream->action_cache, &can, error) || !check_cache(upstream->action_cache, &can, error))
         return FALSE;
     if (upstream->action_cache->push && !can.updates)
-        return check_error(upstream->action_cache, SLUICE_BRIDGE_ERROR_START,
+        return check_error(upstream->action_cache, SLUICE_REMOTE_PUSH, SLUICE_BRIDGE_ERROR_START,
                            "it does not take results from us: remove `push: true`, or check `auth`", error);
     return TRUE;
 }

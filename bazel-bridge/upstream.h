@@ -34,7 +34,8 @@ char *sluice_remote_address(const char *url, gboolean *tls, gboolean *local, GEr
 /* ---- Peers (upstream-peer.c): one service and the calls to it --------------------------------------------------------------------- */
 
 typedef struct {
-    char *name, *where, *url, *instance; /* instance "" for none */
+    char *name, *url, *instance;       /* instance "" for none */
+    char *where[SLUICE_N_REMOTE_KEYS]; /* or NULL */
     SluiceToken *token;
     grpc_channel *channel;
     unsigned retry_limit, retry_delay, request_timeout; /* 0: the defaults */
@@ -49,8 +50,8 @@ SluicePeer *sluice_peer_new(const SluiceRemote *remote, GError **error);
 /* Cancels all calls; later ones fail. */
 void sluice_peer_stop(SluicePeer *peer);
 void sluice_peer_free(SluicePeer *peer);
-/* `problem` with the service, its URL and the place of that in the configuration in front. */
-char *sluice_peer_describe(const SluicePeer *peer, const char *problem);
+/* `problem` with the service, its URL and the place of the key in the configuration in front. */
+char *sluice_peer_describe(const SluicePeer *peer, SluiceRemoteKey key, const char *problem);
 
 /* One message each way; takes the request. */
 GBytes *sluice_peer_call(SluicePeer *peer, const char *method, SluiceReply *request, int64_t timeout_us,

@@ -23,8 +23,18 @@ static gboolean refuse(const Node *node, const char *message, GError **error)
 
 /* ---- One service ---------------------------------------------------------------------------------------------------------- */
 
-static gboolean read_path(const Node *auth, const char *key, Arena *arena, const char **out, GError **error)
+/* Where a key stands. */
+static void read_place(const Node *mapping, const char *key, Arena *arena, const char **out)
 {
+    const Node *node = node_find(mapping, key);
+    g_autofree char *where = node ? provenance_to_string(node_where(node)) : NULL;
+    *out = where ? arena_strdup(arena, where) : NULL;
+}
+
+static gboolean read_path(const Node *auth, const char *key, Arena *arena, const char **out, const char **where,
+                          GError **error)
+{
+    read_place(auth, key, arena, where);
     const char *text = NULL;
     if (!node_get_string(auth, key, &text, error))
         return FALSE;
@@ -58,10 +68,14 @@ static gboolean read_auth(const Node *server, Arena *arena, SluiceRemote *remote
     if (!auth)
         return TRUE;
     /* the interval has no meaning here: a token that changes is read again */
-    return node_check_keys(auth, keys, error) && read_path(auth, "server-cert", arena, &remote->server_cert, error) &&
-           read_path(auth, "client-key", arena, &remote->client_key, error) &&
-           read_path(auth, "client-cert", arena, &remote->client_cert, error) &&
-           read_path(auth, "access-token", arena, &remote->access_token, error) &&
+    return node_check_keys(auth, keys, error) &&
+           read_path(auth, "server-cert", arena, &remote->server_cert, &remote->where[SLUICE_REMOTE_SERVER_CERT],
+                     error) &&
+           read_path(auth, "client-key", arena, &remote->client_key, &remote->where[SLUICE_REMOTE_CLIENT_KEY], error) &&
+           read_path(auth, "client-cert", arena, &remote->client_cert, &remote->where[SLUICE_REMOTE_CLIENT_CERT],
+                     error) &&
+           read_path(auth, "access-token", arena, &remote->access_token, &remote->where[SLUICE_REMOTE_ACCESS_TOKEN],
+                     error) &&
            node_get_int(auth, "access-token-reload-interval", &interval, error) &&
            check_pair(auth, "client-key", remote->client_key, remote->client_cert, error) &&
            check_pair(auth, "client-cert", remote->client_cert, remote->client_key, error);
@@ -132,8 +146,9 @@ static gboolean read_service(const Node *mapping, const Role *role, Arena *arena
     const Node *url = node_find(server, "url");
     if (!*remote->url)
         return refuse(url, "empty artifact cache URL", error);
-    g_autofree char *where = provenance_to_string(node_where(url));
-    remote->where = arena_strdup(arena, where);
+    read_place(server, "url", arena, &remote->where[SLUICE_REMOTE_URL]);
+    read_place(server, "instance-name", arena, &remote->where[SLUICE_REMOTE_INSTANCE]);
+    read_place(server, "push", arena, &remote->where[SLUICE_REMOTE_PUSH]);
     return TRUE;
 }
 

@@ -85,9 +85,9 @@ static gboolean check_environment(const Cluster *cluster, const EventSink *event
     if (!config->execution || config->environment != SLUICE_REMOTE_ENVIRONMENT_NONE)
         return TRUE;
     if (config->required)
-        error_set(error, ERROR_REMOTE, "cluster", NULL, message, config->execution->where);
+        error_set(error, ERROR_REMOTE, "cluster", NULL, message, config->execution->where[SLUICE_REMOTE_URL]);
     else
-        event_send(events, EVENT_WARNING, "main", NULL, message, config->execution->where);
+        event_send(events, EVENT_WARNING, "main", NULL, message, config->execution->where[SLUICE_REMOTE_URL]);
     return !config->required;
 }
 

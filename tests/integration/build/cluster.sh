@@ -233,7 +233,7 @@ mistake() {
 	check "says: $1" contains "$work/output" "$1"
 }
 mistake "sluice.conf [line 3 column 9]: storage-service: \"ftp://there\" is no address of a server" <<<$'cache:\n  storage-service:\n    url: ftp://there'
-mistake "sluice.conf [line 3 column 9]: storage-service: cannot read $work/absent" <<<$'cache:\n  storage-service:\n    url: https://there\n    auth:\n      server-cert: '"$work/absent"
+mistake "sluice.conf [line 5 column 19]: storage-service: cannot read $work/absent" <<<$'cache:\n  storage-service:\n    url: https://there\n    auth:\n      server-cert: '"$work/absent"
 mistake "'client-key' was specified without 'client-cert'" <<<$'cache:\n  storage-service:\n    url: https://there\n    auth:\n      client-key: k'
 mistake "access-token would be sent in the clear" <<<$'cache:\n  storage-service:\n    url: http://there\n    auth:\n      access-token: '"$work/config/sluice.conf"
 mistake "Remote execution requires 'storage-service'" <<<$'remote-execution:\n  action-cache-service:\n    url: http://there'

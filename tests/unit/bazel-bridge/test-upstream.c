@@ -162,7 +162,7 @@ static void on_warning(const char *message, gpointer data)
 static SluiceUpstream *connect_to(Pair *pair, const char *url, gboolean push)
 {
     GError *error = NULL;
-    SluiceRemote storage = {.name = "storage-service", .where = "test.conf [line 1 column 2]", .url = url};
+    SluiceRemote storage = {.name = "storage-service", .where = {"test.conf [line 1 column 2]"}, .url = url};
     SluiceRemote cache = {.name = "action-cache-service", .url = url, .push = push};
     SluiceUpstreamConfig config = {.storage = &storage, .action_cache = &cache};
     SluiceUpstream *upstream = sluice_upstream_new(pair->here.store, &config, NULL, on_warning, pair, &error);
@@ -522,7 +522,10 @@ static void test_mistakes(void)
     fixture_open(&fixture);
     g_autofree char *absent = g_build_filename(fixture.directory, "absent", NULL);
     g_autofree char *text = g_build_filename(fixture.directory, "text", NULL);
+    g_autofree char *hollow = g_build_filename(fixture.directory, "hollow", NULL);
     g_assert_true(g_file_set_contents(text, "no PEM", -1, NULL));
+    g_assert_true(
+        g_file_set_contents(hollow, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", -1, NULL));
     const struct {
         SluiceRemote remote;
         const char *message;
@@ -530,6 +533,7 @@ static void test_mistakes(void)
         {{.url = "nonsense"}, "is no address"},
         {{.url = "grpcs://h", .server_cert = absent}, "absent: No such file"},
         {{.url = "grpcs://h", .server_cert = text}, "text is not in PEM format"},
+        {{.url = "grpcs://h", .server_cert = hollow}, "hollow has no certificate that can be read"},
         {{.url = "grpcs://h", .server_cert = fixture.directory}, "it is a directory"},
         {{.url = "grpc://h", .server_cert = text}, "server-cert is of no use with grpc://h"},
         {{.url = "grpc://h", .access_token = text}, "access-token would be sent in the clear"},
@@ -540,7 +544,7 @@ static void test_mistakes(void)
         g_autoptr(GError) error = NULL;
         SluiceRemote remote = mistakes[i].remote;
         remote.name = "storage-service";
-        remote.where = "FILE [line 3 column 4]";
+        remote.where[SLUICE_REMOTE_URL] = "FILE [line 3 column 4]";
         SluiceUpstreamConfig config = {.storage = &remote};
         g_assert_null(sluice_upstream_new(fixture.store, &config, NULL, NULL, NULL, &error));
         g_assert_true(g_str_has_prefix(error->message, "FILE [line 3 column 4]: storage-service: "));
