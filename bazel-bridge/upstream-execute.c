@@ -280,15 +280,26 @@ static gboolean is_verdict(int code)
     return code == GRPC_STATUS_OK || code == GRPC_STATUS_DEADLINE_EXCEEDED;
 }
 
+/* Some servers say it of the operation, some of the call. */
+static gboolean are_inputs_lost(int code)
+{
+    return code == GRPC_STATUS_FAILED_PRECONDITION || code == GRPC_STATUS_NOT_FOUND;
+}
+
 static gboolean run(SluiceUpstream *upstream, const SluiceClusterAction *action, const SluiceClusterRequest *request,
                     GCancellable *cancellable, SluiceClusterOutcome *out, GError **error)
 {
     for (int i = 0; i < RESTARTS; i++) {
         Attempt attempt = {upstream, &action->digest, request, cancellable, out};
-        if (!give_inputs(upstream, action, &request->command, error) ||
-            !sluice_peer_try(upstream->execution, SLUICE_BACKGROUND, execute_attempt, &attempt, error))
+        GError *problem = NULL;
+        gboolean told = give_inputs(upstream, action, &request->command, &problem) &&
+                        sluice_peer_try(upstream->execution, SLUICE_BACKGROUND, execute_attempt, &attempt, &problem);
+        if (!told && (problem->domain != SLUICE_STATUS_ERROR || !are_inputs_lost(problem->code) || i + 1 == RESTARTS)) {
+            g_propagate_error(error, problem);
             return FALSE;
-        if (out->code != GRPC_STATUS_FAILED_PRECONDITION && out->code != GRPC_STATUS_NOT_FOUND)
+        }
+        g_clear_error(&problem);
+        if (told && !are_inputs_lost(out->code))
             break;
         /* inputs that were there have been lost: they are given again */
         sluice_upstream_forget_given(upstream);

@@ -49,6 +49,21 @@ static void warn_of_change(SluiceUpstream *upstream, const SluicePeer *peer, Slu
         warn(upstream, peer, texts[change], why);
 }
 
+static gboolean is_gone(const GError *problem)
+{
+    return g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_UNAVAILABLE) ||
+           g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_DEADLINE_EXCEEDED);
+}
+
+/* As often as it takes for the breaker. */
+static SluiceHealthChange note_failed(SluiceUpstream *upstream)
+{
+    SluiceHealthChange change = SLUICE_HEALTH_FINE;
+    for (int i = 0; i < SLUICE_BREAKER_FAILURES && change == SLUICE_HEALTH_FINE; i++)
+        change = sluice_health_note(upstream->health, FALSE, 0);
+    return change;
+}
+
 void sluice_upstream_note(SluiceUpstream *upstream, const SluicePeer *peer, const GError *problem, int64_t elapsed_us)
 {
     SluiceHealthChange change;
@@ -56,6 +71,17 @@ void sluice_upstream_note(SluiceUpstream *upstream, const SluicePeer *peer, cons
         return; /* our own store */
     if (!is_answer(problem))
         atomic_fetch_add(&upstream->failures, 1);
+    gboolean executing = peer != NULL && peer == upstream->execution;
+    if (executing && is_gone(problem)) {
+        /* it was tried for as long as makes sense, and a client waited for it */
+        change = note_failed(upstream);
+        warn_of_change(upstream, peer, change, problem->message);
+        return;
+    }
+    if (executing && problem != NULL && sluice_status_is_refusal(problem)) {
+        warn(upstream, peer, "it refuses to run an action", problem->message);
+        return;
+    }
     if (elapsed_us == 0 && problem != NULL && sluice_status_is_refusal(problem)) {
         warn(upstream, peer, "it refuses results; they stay here", problem->message);
         return;
@@ -74,8 +100,7 @@ void sluice_upstream_note(SluiceUpstream *upstream, const SluicePeer *peer, cons
 
 gboolean sluice_upstream_give_up(SluiceUpstream *upstream)
 {
-    for (int i = 0; i < SLUICE_BREAKER_FAILURES; i++)
-        sluice_health_note(upstream->health, FALSE, 0);
+    note_failed(upstream);
     return sluice_health_claim_warning(upstream->health);
 }
 

@@ -87,6 +87,12 @@ engine_stop() {
 	esac
 }
 
+# engine_kill: without a chance to say good-bye (Buildbarn only)
+engine_kill() {
+	local name
+	for name in worker runner scheduler storage; do kill -9 "$(<"$work/cluster/$name.pid")" 2>/dev/null || true; done
+}
+
 # configure [LINE OF sluice: remote:]: the machines use it
 configure() {
 	mkdir -p "$work/config"
