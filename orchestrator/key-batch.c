@@ -26,7 +26,7 @@ typedef struct {
 
 struct KeyBatches {
     Session *session;
-    KeyHasher *weak, *strict;
+    KeyHasher *keys;
     GThread *writer, *hasher; /* NULL: the one before it does it */
     GAsyncQueue *full, *written, *empty;
     guint batches; /* made so far */
@@ -61,16 +61,10 @@ static void hash_batch(KeyBatches *keys, const Batch *batch)
     for (guint i = 0; i < batch->count; i++) {
         const Job *job = &batch->jobs[i];
         Element *element = job->element;
-        const char *tail = batch->tails->str + job->start;
         if (job->wanted) {
-            key_hasher_compute(keys->weak, element, tail, job->length, element->weak_key);
+            key_hasher_compute(keys->keys, element, batch->tails->str + job->start, job->length);
         }
-        if (element->weak_key[0] != '\0') {
-            key_hasher_compute(keys->strict, element, tail, job->length, element->strict_key);
-            memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
-        }
-        key_hasher_add(keys->weak, element);
-        key_hasher_add(keys->strict, element);
+        key_hasher_add(keys->keys, element);
     }
 }
 
@@ -119,7 +113,7 @@ static void start_batch(KeyBatches *keys)
 {
     if (keys->batches < MAX_BATCHES) {
         keys->current = g_new0(Batch, 1);
-        keys->current->tails = g_string_sized_new((gsize)BATCH << 11);
+        keys->current->tails = g_string_sized_new((gsize)BATCH << 13);
         keys->batches++;
     } else {
         keys->current = g_async_queue_pop(keys->empty);
@@ -154,15 +148,13 @@ KeyBatches *key_batches_begin(Session *session, guint earlier)
 {
     KeyBatches *keys = g_new0(KeyBatches, 1);
     keys->session = session;
-    keys->weak = key_hasher_new(KEY_WEAK);
-    keys->strict = key_hasher_new(KEY_STRICT);
+    keys->keys = key_hasher_new();
     keys->full = g_async_queue_new();
     keys->written = g_async_queue_new();
     keys->empty = g_async_queue_new_full(batch_free);
     for (guint i = 0; i < earlier; i++) {
         const Element *element = g_ptr_array_index(session->elements, i);
-        key_hasher_add(keys->weak, element);
-        key_hasher_add(keys->strict, element);
+        key_hasher_add(keys->keys, element);
     }
     start_batch(keys);
     return keys;
@@ -192,8 +184,7 @@ gboolean key_batches_finish(KeyBatches *keys, GError **error)
     g_async_queue_unref(keys->full);
     g_async_queue_unref(keys->written);
     g_async_queue_unref(keys->empty);
-    key_hasher_free(keys->weak);
-    key_hasher_free(keys->strict);
+    key_hasher_free(keys->keys);
     gboolean ok = keys->problem == NULL;
     if (!ok) {
         g_propagate_error(error, keys->problem);

@@ -2,7 +2,8 @@
  * key-hash.c - see key-private.h.
  *
  * The text of a key lists the whole build scope, so it is the walks and the entries that cost.  The graph is kept as numbers, the entries as text that is ready to be
- * copied.  And most scopes start alike, with what the first build dependency (a toolchain, mostly) needs: the hash up to there is kept for those that are used again.
+ * copied, and both keys of an element are made from one walk.  And most scopes start alike, with what the first build dependency (a toolchain, mostly) needs: the
+ * hash up to there is kept for those that are used again.
  */
 #include "cas.h"
 #include "key-private.h"
@@ -13,27 +14,42 @@
 /* Beginnings that are kept: one for each value of an index modulo this. */
 #define PREFIXES   256u
 #define FIRST_ROOM 1024u
+#define KEY_LENGTH 64u
 
 typedef struct {
-    const char *text;            /* ,["project","element","key"] */
+    const char *text;            /* ,["project","element","strict key"] */
     guint32 name_length, length; /* up to and with the element's name; of all, 0 without a key */
     guint32 first_edge, end_edge;
+    const Element *element;
 } Member;
-
-/* The hash of the entries that one element and its runtime dependencies make. */
-typedef struct {
-    guint element; /* index + 1 of the latest that started a scope; 0: none */
-    gboolean filled;
-    guint32 *members;
-    guint count;
-    SluiceHasher *hasher;
-} Prefix;
 
 typedef enum { ENTRIES_NAMES, ENTRIES_KEYS, ENTRIES_MIXED } Entries;
 
-struct KeyHasher {
-    KeyStrength strength;
+/* The text of one key on its way into the hash. */
+typedef struct {
+    gboolean weak;
+    Entries entries, usual;
     SluiceHasher *hasher;
+    gboolean complete; /* no key was missing so far */
+    gboolean separate; /* a comma comes before the next entry */
+    gsize used;
+    char buffer[BUFFER_SIZE];
+} Stream;
+
+/* Of both keys, the weak one first: the other has it at its end. */
+#define STREAMS 2u
+
+/* The entries that one element and its runtime dependencies make, and the hash up to there. */
+typedef struct {
+    guint element;    /* index + 1 of the latest that started a scope; 0: none */
+    guint32 *members; /* NULL: it started one only */
+    guint count;
+    gboolean filled[STREAMS];
+    SluiceHasher *hashers[STREAMS];
+} Prefix;
+
+struct KeyHasher {
+    Stream streams[STREAMS];
     Arena *arena;
     GString *scratch;
     guint count;     /* elements that there is room for */
@@ -46,18 +62,18 @@ struct KeyHasher {
     } * stack;
     guint32 *scope; /* what was walked, in order */
     guint n_scope;
-    gboolean complete; /* no key was missing so far */
-    gboolean separate; /* a comma comes before the next entry */
+    guint n_first; /* of those, how many the first build dependency brought */
     Prefix prefixes[PREFIXES];
-    gsize used;
-    char buffer[BUFFER_SIZE];
 };
 
-KeyHasher *key_hasher_new(KeyStrength strength)
+KeyHasher *key_hasher_new(void)
 {
     KeyHasher *hasher = g_new0(KeyHasher, 1);
-    hasher->strength = strength;
-    hasher->hasher = sluice_hasher_new();
+    for (guint i = 0; i < STREAMS; i++) {
+        hasher->streams[i].weak = i == 0;
+        hasher->streams[i].usual = i == 0 ? ENTRIES_NAMES : ENTRIES_KEYS;
+        hasher->streams[i].hasher = sluice_hasher_new();
+    }
     hasher->arena = arena_new();
     hasher->scratch = g_string_new(NULL);
     hasher->edges = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -68,9 +84,13 @@ void key_hasher_free(KeyHasher *hasher)
 {
     for (guint i = 0; i < PREFIXES; i++) {
         g_free(hasher->prefixes[i].members);
-        sluice_hasher_free(hasher->prefixes[i].hasher);
+        for (guint j = 0; j < STREAMS; j++) {
+            sluice_hasher_free(hasher->prefixes[i].hashers[j]);
+        }
     }
-    sluice_hasher_free(hasher->hasher);
+    for (guint i = 0; i < STREAMS; i++) {
+        sluice_hasher_free(hasher->streams[i].hasher);
+    }
     arena_free(hasher->arena);
     g_string_free(hasher->scratch, TRUE);
     g_array_unref(hasher->edges);
@@ -103,16 +123,16 @@ void key_hasher_add(KeyHasher *hasher, const Element *element)
     }
     make_room(hasher, element->index + 1);
     Member *member = &hasher->members[element->index];
-    const char *key = key_of(element, hasher->strength);
     GString *text = hasher->scratch;
     g_string_assign(text, ",");
     key_write_name(element, text);
+    member->element = element;
     member->name_length = (guint32)text->len;
     member->length = 0;
-    if (*key != '\0') {
-        g_string_append(text, ",\"");
-        g_string_append(text, key);
-        g_string_append_len(text, "\"]", 2);
+    if (element->strict_key[0] != '\0') {
+        json_put(text, ",\"", 2);
+        json_put(text, element->strict_key, KEY_LENGTH);
+        json_put(text, "\"]", 2);
         member->length = (guint32)text->len;
     }
     member->text = arena_strndup(hasher->arena, text->str, text->len);
@@ -160,58 +180,71 @@ static void walk(KeyHasher *hasher, guint32 start)
 
 /* ---- Text ---- */
 
-static void flush(KeyHasher *hasher)
+static void flush(Stream *stream)
 {
-    sluice_hasher_update(hasher->hasher, hasher->buffer, hasher->used);
-    hasher->used = 0;
+    sluice_hasher_update(stream->hasher, stream->buffer, stream->used);
+    stream->used = 0;
 }
 
-static void put(KeyHasher *hasher, const char *text, gsize length)
+static void put(Stream *stream, const char *text, gsize length)
 {
-    if (hasher->used + length > BUFFER_SIZE) {
-        flush(hasher);
+    if (stream->used + length > BUFFER_SIZE) {
+        flush(stream);
     }
     if (length > BUFFER_SIZE) {
-        sluice_hasher_update(hasher->hasher, text, length);
+        sluice_hasher_update(stream->hasher, text, length);
         return;
     }
-    memcpy(hasher->buffer + hasher->used, text, length);
-    hasher->used += length;
+    memcpy(stream->buffer + stream->used, text, length);
+    stream->used += length;
 }
 
-static gboolean is_strict_dependency(const Element *element, guint index)
+static gboolean is_strict_dependency(const Element *element, const Element *other)
 {
     for (gsize i = 0; i < element->n_dependencies; i++) {
-        if (element->dependencies[i].element->index == index) {
+        if (element->dependencies[i].element == other) {
             return element->dependencies[i].strict;
         }
     }
     return FALSE;
 }
 
-/* Entries of what was walked from `first` on. */
-static void put_members(KeyHasher *hasher, const Element *element, Entries entries, guint first)
+static void put_with_key(Stream *stream, const Member *member)
 {
-    for (guint i = first; i < hasher->n_scope; i++) {
+    gsize skipped = stream->separate ? 0 : 1;
+    if (!stream->weak) {
+        stream->complete &= member->length > 0;
+        put(stream, member->text + skipped, (member->length > 0 ? member->length : 1) - skipped);
+        return;
+    }
+    stream->complete &= member->element->weak_key[0] != '\0';
+    put(stream, member->text + skipped, member->name_length - skipped);
+    put(stream, ",\"", 2);
+    put(stream, member->element->weak_key, KEY_LENGTH);
+    put(stream, "\"]", 2);
+}
+
+/* Entries of what was walked, from `first` to before `end`. */
+static void put_members(const KeyHasher *hasher, Stream *stream, const Element *element, guint first, guint end)
+{
+    for (guint i = first; i < end; i++) {
         const Member *member = &hasher->members[hasher->scope[i]];
-        gboolean comma = hasher->separate;
-        gboolean with_key =
-            entries == ENTRIES_KEYS || (entries == ENTRIES_MIXED && is_strict_dependency(element, hasher->scope[i]));
-        hasher->separate = TRUE;
-        if (with_key) {
-            hasher->complete &= member->length > 0;
-            put(hasher, member->text + !comma, (member->length > 0 ? member->length : 1) - !comma);
+        if (stream->entries == ENTRIES_KEYS ||
+            (stream->entries == ENTRIES_MIXED && is_strict_dependency(element, member->element))) {
+            put_with_key(stream, member);
         } else {
-            put(hasher, member->text + !comma, member->name_length - !comma);
-            put(hasher, "]", 1);
+            gsize skipped = stream->separate ? 0 : 1;
+            put(stream, member->text + skipped, member->name_length - skipped);
+            put(stream, "]", 1);
         }
+        stream->separate = TRUE;
     }
 }
 
 /* What the entries of an element's key say. */
-static Entries entries_of(const KeyHasher *hasher, const Element *element)
+static Entries entries_of(const Stream *stream, const Element *element)
 {
-    if (hasher->strength != KEY_WEAK || (element->flags & KIND_STRICT_REBUILD) != 0) {
+    if (!stream->weak || (element->flags & KIND_STRICT_REBUILD) != 0) {
         return ENTRIES_KEYS;
     }
     for (gsize i = 0; i < element->n_dependencies; i++) {
@@ -222,98 +255,115 @@ static Entries entries_of(const KeyHasher *hasher, const Element *element)
     return ENTRIES_NAMES;
 }
 
-/* ---- Beginnings ---- */
+/* ---- Scopes of elements, and their beginnings ---- */
 
-static void fill_prefix(KeyHasher *hasher, Prefix *prefix)
-{
-    flush(hasher);
-    prefix->filled = TRUE;
-    prefix->count = hasher->n_scope;
-    prefix->members = g_renew(guint32, prefix->members, prefix->count);
-    memcpy(prefix->members, hasher->scope, prefix->count * sizeof *prefix->members);
-    if (prefix->hasher == NULL) {
-        prefix->hasher = sluice_hasher_new();
-    }
-    sluice_hasher_copy(prefix->hasher, hasher->hasher);
-}
-
-static void start_from_prefix(KeyHasher *hasher, const Prefix *prefix)
-{
-    for (guint i = 0; i < prefix->count; i++) {
-        hasher->seen[prefix->members[i]] = hasher->stamp;
-    }
-    sluice_hasher_copy(hasher->hasher, prefix->hasher);
-    hasher->separate = TRUE;
-}
-
-/* The text up to and with the entries of the first build dependency's scope. */
-static void start_with(KeyHasher *hasher, const Element *element, Entries entries, guint32 first)
+/* Walks what the first build dependency brings, or remembers it. */
+static Prefix *walk_first(KeyHasher *hasher, guint32 first)
 {
     Prefix *prefix = &hasher->prefixes[first % PREFIXES];
-    gboolean usual = entries == (hasher->strength == KEY_WEAK ? ENTRIES_NAMES : ENTRIES_KEYS);
-    gboolean again = usual && prefix->element == first + 1;
-    if (again && prefix->filled) {
-        start_from_prefix(hasher, prefix);
-        return;
+    gboolean again = prefix->element == first + 1;
+    if (again && prefix->members != NULL) {
+        hasher->n_scope = prefix->count;
+        memcpy(hasher->scope, prefix->members, prefix->count * sizeof *prefix->members);
+        for (guint i = 0; i < prefix->count; i++) {
+            hasher->seen[prefix->members[i]] = hasher->stamp;
+        }
+        return prefix;
     }
-    put(hasher, KEY_HEAD, strlen(KEY_HEAD));
     walk(hasher, first);
-    put_members(hasher, element, entries, 0);
-    if (again && hasher->complete) {
-        fill_prefix(hasher, prefix);
-    } else if (usual && !again) {
-        prefix->element = first + 1;
-        prefix->filled = FALSE;
+    if (again) {
+        prefix->count = hasher->n_scope;
+        prefix->members = g_memdup2(hasher->scope, prefix->count * sizeof *prefix->members);
+        return prefix;
     }
+    prefix->element = first + 1;
+    g_clear_pointer(&prefix->members, g_free);
+    memset(prefix->filled, 0, sizeof prefix->filled);
+    return NULL;
 }
 
-/* ---- The key ---- */
-
-static void put_scope(KeyHasher *hasher, const Element *element)
+/* The elements of the scope.  NULL unless what the first build dependency brings was walked before. */
+static Prefix *walk_all(KeyHasher *hasher, const Element *element)
 {
-    Entries entries = entries_of(hasher, element);
-    gboolean started = FALSE;
-    hasher->n_scope = 0;
+    Prefix *prefix = NULL;
+    hasher->n_scope = hasher->n_first = 0;
     hasher->stamp++;
-    hasher->complete = TRUE;
-    hasher->separate = FALSE;
     for (gsize i = 0; i < element->n_dependencies; i++) {
         const Dependency *dependency = &element->dependencies[i];
         if ((dependency->types & DEP_BUILD) == 0) {
             continue;
         }
-        if (!started) {
-            start_with(hasher, element, entries, dependency->element->index);
-            started = TRUE;
+        if (hasher->n_first == 0) {
+            prefix = walk_first(hasher, dependency->element->index);
+            hasher->n_first = hasher->n_scope;
         } else {
-            guint before = hasher->n_scope;
             walk(hasher, dependency->element->index);
-            put_members(hasher, element, entries, before);
         }
     }
-    if (!started) {
-        put(hasher, KEY_HEAD, strlen(KEY_HEAD));
+    return prefix;
+}
+
+static void fill_prefix(Stream *stream, SluiceHasher **hasher)
+{
+    flush(stream);
+    if (*hasher == NULL) {
+        *hasher = sluice_hasher_new();
+    }
+    sluice_hasher_copy(*hasher, stream->hasher);
+}
+
+/* The text up to and with the entries of what the first build dependency brings. */
+static void start(const KeyHasher *hasher, Stream *stream, const Element *element, Prefix *prefix)
+{
+    guint number = stream->weak ? 0 : 1;
+    stream->entries = entries_of(stream, element);
+    gboolean usual = prefix != NULL && stream->entries == stream->usual;
+    stream->complete = TRUE;
+    if (usual && prefix->filled[number]) {
+        sluice_hasher_copy(stream->hasher, prefix->hashers[number]);
+        stream->separate = TRUE;
+        return;
+    }
+    stream->separate = FALSE;
+    put(stream, KEY_HEAD, strlen(KEY_HEAD));
+    put_members(hasher, stream, element, 0, hasher->n_first);
+    if (usual && stream->complete) {
+        fill_prefix(stream, &prefix->hashers[number]);
+        prefix->filled[number] = TRUE;
     }
 }
 
-void key_hasher_compute(KeyHasher *hasher, const Element *element, const char *tail, gsize length, char out[65])
+/* ---- The keys ---- */
+
+/* FALSE if the key of a dependency is missing. */
+static gboolean compute(const KeyHasher *hasher, Stream *stream, const Element *element, Prefix *prefix,
+                        const char *tail, gsize length, char out[65])
 {
     SluiceDigest digest;
-    put_scope(hasher, element);
-    put(hasher, "]", 1);
-    put(hasher, tail, length);
-    if (hasher->strength != KEY_WEAK) {
+    start(hasher, stream, element, prefix);
+    put_members(hasher, stream, element, hasher->n_first, hasher->n_scope);
+    put(stream, "]", 1);
+    put(stream, tail, length);
+    if (!stream->weak) {
         static const char before[] = ",\"weak-cache-key\":\"";
-        put(hasher, before, sizeof before - 1);
-        put(hasher, element->weak_key, strlen(element->weak_key));
-        put(hasher, "\"", 1);
+        put(stream, before, sizeof before - 1);
+        put(stream, element->weak_key, KEY_LENGTH);
+        put(stream, "\"", 1);
     }
-    put(hasher, "}", 1);
-    flush(hasher);
-    sluice_hasher_finish(hasher->hasher, &digest);
-    if (hasher->complete) {
+    put(stream, "}", 1);
+    flush(stream);
+    sluice_hasher_finish(stream->hasher, &digest);
+    if (stream->complete) {
         sluice_digest_hex(&digest, out);
-    } else {
-        out[0] = '\0';
+    }
+    return stream->complete;
+}
+
+void key_hasher_compute(KeyHasher *hasher, Element *element, const char *tail, gsize length)
+{
+    Prefix *prefix = walk_all(hasher, element);
+    if (compute(hasher, &hasher->streams[0], element, prefix, tail, length, element->weak_key) &&
+        compute(hasher, &hasher->streams[1], element, prefix, tail, length, element->strict_key)) {
+        memcpy(element->strong_key, element->strict_key, sizeof element->strong_key);
     }
 }

@@ -12,19 +12,18 @@
 /* ---- key.c ---- */
 /* Links have none, nor have elements whose plugin is not known. */
 gboolean key_is_known_kind(const Element *element);
-const char *key_of(const Element *element, KeyStrength strength);
 /* Appends all members that come after "dependencies", without the closing brace; `scratch` is for what is needed meanwhile.  *resolved becomes FALSE if a source has no ref; the text is good for nothing then. */
 gboolean key_write_tail(Session *session, Element *element, Arena *scratch, GString *out, gboolean *resolved,
                         GError **error);
 /* Appends ["project","element": the start of the element's entry in keys of others. */
 void key_write_name(const Element *element, GString *out);
 
-/* ---- key-hash.c: keys of one strength, of elements in the order of the session ---- */
+/* ---- key-hash.c: weak and strict keys, of elements in the order of the session ---- */
 typedef struct KeyHasher KeyHasher;
-KeyHasher *key_hasher_new(KeyStrength strength);
+KeyHasher *key_hasher_new(void);
 void key_hasher_free(KeyHasher *hasher);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KeyHasher, key_hasher_free)
-/* The key of an element whose dependencies were all added, from its tail; "" if the key of one of them is not known. */
-void key_hasher_compute(KeyHasher *hasher, const Element *element, const char *tail, gsize length, char out[65]);
-/* Remembers the element, with the key that it has now, for those that come after it. */
+/* Sets the keys of an element whose dependencies were all added, from its tail; they stay "" if the key of one of those is not known.  The strong key is the strict one. */
+void key_hasher_compute(KeyHasher *hasher, Element *element, const char *tail, gsize length);
+/* Remembers the element, with the keys that it has now, for those that come after it. */
 void key_hasher_add(KeyHasher *hasher, const Element *element);

@@ -225,7 +225,7 @@ static gboolean has_strict_dependency(const Element *element)
     return FALSE;
 }
 
-const char *key_of(const Element *element, KeyStrength strength)
+static const char *key_of(const Element *element, KeyStrength strength)
 {
     return strength == KEY_WEAK     ? element->weak_key
            : strength == KEY_STRICT ? element->strict_key

@@ -91,12 +91,11 @@ static guint order_of(const Element *element)
 static void find_depths(ReachGraph *graph)
 {
     for (guint i = 0; i < graph->count; i++) {
-        const Element *element = graph->elements[i];
         Reach *reach = &graph->reach[i];
         reach->post[0] = reach->low[0] = i;
-        reach->enter[0] = element_data(element)->slot; /* of the traversal that numbered it */
-        for (gsize j = 0; j < element->n_dependencies; j++) {
-            const Reach *below = &graph->reach[order_of(element->dependencies[j].element)];
+        reach->enter[0] = element_data(graph->elements[i])->slot; /* of the traversal that numbered it */
+        for (guint j = graph->first_edge[i]; j < graph->first_edge[i + 1]; j++) {
+            const Reach *below = &graph->reach[graph->edges[j]];
             reach->depth = MAX(reach->depth, below->depth + 1);
             reach->low[0] = MIN(reach->low[0], below->low[0]);
         }
@@ -106,11 +105,14 @@ static void find_depths(ReachGraph *graph)
 /* A second numbering, children from last to first, excludes much that the first one does not. */
 static void number_backward(ReachGraph *graph)
 {
+    typedef struct {
+        guint at, left; /* edges up to here are still to be followed */
+    } Step;
     g_autofree gboolean *visited = g_new0(gboolean, graph->count);
-    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Frame));
+    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(Step));
     guint next = 0;
     for (guint i = graph->count; i > 0; i--) {
-        Frame start = {graph->elements[i - 1], 0};
+        Step start = {i - 1, graph->first_edge[i]};
         if (visited[i - 1]) {
             continue;
         }
@@ -118,27 +120,26 @@ static void number_backward(ReachGraph *graph)
         graph->reach[i - 1].enter[1] = next;
         g_array_append_val(path, start);
         while (path->len > 0) {
-            Frame *top = &g_array_index(path, Frame, path->len - 1);
-            gsize count = top->element->n_dependencies;
-            if (top->next < count) {
-                Frame below = {top->element->dependencies[count - 1 - top->next++].element, 0};
-                if (!visited[order_of(below.element)]) {
-                    visited[order_of(below.element)] = TRUE;
-                    graph->reach[order_of(below.element)].enter[1] = next;
+            Step *top = &g_array_index(path, Step, path->len - 1);
+            if (top->left > graph->first_edge[top->at]) {
+                guint at = graph->edges[--top->left];
+                Step below = {at, graph->first_edge[at + 1]};
+                if (!visited[at]) {
+                    visited[at] = TRUE;
+                    graph->reach[at].enter[1] = next;
                     g_array_append_val(path, below);
                 }
                 continue;
             }
-            graph->reach[order_of(top->element)].post[1] = next++;
+            graph->reach[top->at].post[1] = next++;
             g_array_set_size(path, path->len - 1);
         }
     }
     for (guint i = 0; i < graph->count; i++) {
-        const Element *element = graph->elements[i];
         Reach *reach = &graph->reach[i];
         reach->low[1] = reach->post[1];
-        for (gsize j = 0; j < element->n_dependencies; j++) {
-            reach->low[1] = MIN(reach->low[1], graph->reach[order_of(element->dependencies[j].element)].low[1]);
+        for (guint j = graph->first_edge[i]; j < graph->first_edge[i + 1]; j++) {
+            reach->low[1] = MIN(reach->low[1], graph->reach[graph->edges[j]].low[1]);
         }
     }
 }
@@ -213,8 +214,10 @@ static void collect_pairs(ReachGraph *graph)
             continue;
         }
         for (guint i = first; i < end; i++) {
-            for (guint j = first; j < end; j++) {
-                Pair pair = {graph->edges[i], graph->edges[j], FALSE};
+            for (guint j = i + 1; j < end; j++) {
+                guint a = graph->edges[i], b = graph->edges[j];
+                gboolean deeper = graph->reach[a].depth > graph->reach[b].depth;
+                Pair pair = {deeper ? a : b, deeper ? b : a, FALSE};
                 const Reach *from = &graph->reach[pair.from], *to = &graph->reach[pair.to];
                 if (may_reach(from, to) && !must_reach(from, to)) {
                     g_array_append_val(graph->pairs, pair);
