@@ -170,6 +170,7 @@ static const CompileOption driver_options[] = {
     REFUSE("-fdiagnostics-format=sarif-file", EXACT, FOR_BOTH, "diagnostics-file"),
     REFUSE("-fdiagnostics-set-output", PREFIX, FOR_BOTH, "diagnostics-file"),
     REFUSE("-fdirectives-only", EXACT, FOR_BOTH, "unsupported-option"),
+    REFUSE("-fdriver-only", EXACT, FOR_CLANG, "information"),
     REFUSE("-fdump", PREFIX, FOR_BOTH, "dump"),
     WITH("-fembed-bitcode", PREFIX, FOR_CLANG, PROP_SWITCHES),
     REFUSE("-fembed-offload-object=", PREFIX, FOR_CLANG, "offload"),
@@ -465,8 +466,10 @@ static void index_tables(void)
 /* 0: it is not this one. */
 static gsize fits(const CompileOption *option, guint family, const char *argument)
 {
-    gsize length = strlen(option->name);
-    if ((option->family != FOR_BOTH && option->family != family) || strncmp(argument, option->name, length) != 0)
+    gsize length = 0;
+    while (option->name[length] != '\0' && option->name[length] == argument[length])
+        length++;
+    if (option->name[length] != '\0' || (option->family != FOR_BOTH && option->family != family))
         return 0;
     if (argument[length] == '\0')
         return option->shape & (SHAPE_EXACT | SHAPE_SEPARATE | SHAPE_PREFIX) ? length : 0;

@@ -360,6 +360,7 @@ static const Row rows[] = {
     /* what is not known */
     {"gcc -c a.cc -fsearch-include-path=user", "!unsupported-option"},
     {"gcc -c a.c -fcondition-coverage", "c > a.o +cwd +varies"},
+    {"clang -c a.c -fdriver-only", "!information"},
     {"gcc -c a.c -frob", "c > a.o"},
     {"gcc -c a.c -Wwhatever", "c > a.o"},
     {"gcc -c a.c -mwhatever=3", "c > a.o"},
