@@ -246,7 +246,8 @@ static const CompileOption driver_options[] = {
     REFUSE("-fsave-optimization-record", PREFIX, FOR_BOTH, "optimization-record"),
     REFUSE("-fsearch-include-path", PREFIX, FOR_GCC, "unsupported-option"), /* the source is none of a file then */
     REFUSE("-fself-test", PREFIX, FOR_BOTH, "unsupported-option"),
-    SETS("-fstack-usage", EXACT, FOR_BOTH, 0, FLAG_STACK, 1),
+    SETS("-fstack-usage", EXACT, FOR_GCC, 0, FLAG_STACK, 1),
+    REFUSE("-fstack-usage", EXACT, FOR_CLANG, "unsupported-option"), /* a file only if there are functions */
     REFUSE("-fstats", EXACT, FOR_BOTH, "statistics"),
     REFUSE("-fsyntax-only", EXACT, FOR_BOTH, "syntax-only"),
     REFUSE("-fsystem-module", EXACT, FOR_CLANG, "modules"),
