@@ -295,4 +295,39 @@ gboolean sluice_endpoint_drain(SluiceEndpoint *endpoint, unsigned seconds);
 /* Stops listening, cancels calls, frees. */
 void sluice_endpoint_close(SluiceEndpoint *endpoint);
 
+/* ---- Compiler launchers (design section 7) ------------------------------------------------------------------------------------ */
+
+/* Where they run.  All is borrowed for the call but `upper`, which is taken, and `upstream`, which is borrowed until the end. */
+typedef struct {
+    SluiceDigest environment;      /* E */
+    SluiceDigest environment_root; /* its tree */
+    SluiceDigest root;             /* what is staged: that, with sources in it */
+    int upper;                     /* directory descriptor of the layer of what commands wrote over it */
+    const char *const *mounted;    /* NULL-terminated absolute paths where neither is seen: /tmp, /dev, … */
+    SluiceUpstream *upstream;      /* or NULL */
+} SluiceLauncherPlace;
+
+/* Counted since it was made. */
+typedef struct {
+    uint64_t hits;
+    uint64_t misses;  /* compiles that were watched */
+    uint64_t learned; /* of these, results that were kept */
+    uint64_t others;  /* compilers that ran as if we were not there */
+} SluiceLauncherStats;
+
+/* Answers the compiler launchers of one sandbox (recc-shim/): which outputs a compile has, without running it.  Results are kept under the
+ * environment as those of a trusted client are: who can write in the sandbox can say what a compile makes there. */
+typedef struct SluiceLauncher SluiceLauncher;
+SluiceLauncher *sluice_launcher_new(SluiceStore *store, const SluiceLauncherPlace *place, GError **error);
+/* Serves those who connect to a UNIX stream socket that listens; takes the descriptor. */
+gboolean sluice_launcher_add_listener(SluiceLauncher *launcher, int fd, GError **error);
+/* Serves nobody any more; what was being learned is learned. */
+void sluice_launcher_stop(SluiceLauncher *launcher);
+void sluice_launcher_get_stats(SluiceLauncher *launcher, SluiceLauncherStats *stats);
+/* Why compiles were not looked up or not kept: "REASON COUNT", sorted by name; NULL-terminated, g_strfreev. */
+char **sluice_launcher_dup_reasons(SluiceLauncher *launcher);
+/* Stops it first. */
+void sluice_launcher_free(SluiceLauncher *launcher);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceLauncher, sluice_launcher_free)
+
 G_END_DECLS

@@ -136,5 +136,19 @@ enum {
     SLUICE_LIMIT_TOKEN = 16 * SLUICE_KIB,
 
     /* How often idle streams are looked for; seconds. */
-    SLUICE_SWEEP_INTERVAL = 5
+    SLUICE_SWEEP_INTERVAL = 5,
+    /* Of compiler launchers (launcher*.c): one message, and what one compile may look for and bring. */
+    SLUICE_LIMIT_LAUNCHER_FRAME = 4 * SLUICE_MIB,
+    SLUICE_LIMIT_TRACE = 4 * SLUICE_MIB,
+    SLUICE_LIMIT_TRACED = 64 * SLUICE_KIB,
+    SLUICE_LIMIT_LAUNCHER_OUTPUTS = 16,
+    SLUICE_LIMIT_LAUNCHER_OUTPUT = 256 * SLUICE_MIB,
+    SLUICE_LIMIT_LAUNCHER_REASONS = 64,
+    /* Outcomes that are known of one command and source, and their bytes. */
+    SLUICE_LIMIT_VARIANTS = 16,
+    SLUICE_LIMIT_VARIANT = SLUICE_MIB,
+    SLUICE_LIMIT_MANIFEST = 2 * SLUICE_MIB,
+    /* Connected launchers, and seconds in which one must send or take the next bytes.  While its compiler runs it may be silent. */
+    SLUICE_LIMIT_LAUNCHERS = 400,
+    SLUICE_LAUNCHER_PATIENCE = 5
 };

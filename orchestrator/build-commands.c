@@ -123,40 +123,59 @@ static gboolean check_called(Build *build, const CommandPlan *plan, GError **err
     return FALSE;
 }
 
-/* Runs the batch with its proxy around it. */
-static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, GError **error)
+/* Runs the batch with its proxy around it.  There is room for one more bind. */
+static gboolean run_with_proxy(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, RunPlan *run,
+                               SluiceSandboxBind *binds, GError **error)
 {
+    g_autofree char *script = batch_script(plan);
+    if (!plan->proxy_socket && !plan->proxy_port)
+        return build_run_script(build, sandbox, run, script, error);
+
+    Proxy *proxy = proxy_start(build, plan, error);
+    if (!proxy)
+        return FALSE;
+    run->n_binds += proxy_get_bind(proxy, &binds[run->n_binds]) ? 1 : 0;
+    run->loopback_port = plan->proxy_port;
+    run->listener = proxy_take_listener;
+    run->listener_data = proxy;
+    gboolean ok = build_run_script(build, sandbox, run, script, error);
+    ok = proxy_finish(proxy, ok ? error : NULL) && ok;
+    report_account(build);
+    return ok && check_called(build, plan, error);
+}
+
+/* `root`: what is staged in the sandbox. */
+static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, const SluiceDigest *root,
+                          GError **error)
+{
+    enum { RECC, PROXY, N_BINDS };
+    SluiceSandboxBind binds[N_BINDS];
     RunPlan run;
     run_plan_init(build, &run);
     run.environment = plan->environment;
     run.cwd = plan->cwd;
     run.root_read_only = plan->root_read_only;
     run.writable = plan->root_read_only ? plan->writable : NULL;
-    g_autofree char *script = batch_script(plan);
-    if (!plan->proxy_socket && !plan->proxy_port)
-        return build_run_script(build, sandbox, &run, script, error);
+    run.binds = binds;
+    if (!build->element->sandbox.recc || !build->has_environment_root)
+        return run_with_proxy(build, sandbox, plan, &run, binds, error);
 
-    Proxy *proxy = proxy_start(build, plan, error);
-    if (!proxy)
+    Recc *recc = recc_start(build, plan, sandbox, root, error);
+    if (!recc)
         return FALSE;
-    SluiceSandboxBind bind;
-    run.n_binds = proxy_get_bind(proxy, &bind) ? 1 : 0;
-    run.binds = &bind;
-    run.loopback_port = plan->proxy_port;
-    run.listener = proxy_take_listener;
-    run.listener_data = proxy;
-    gboolean ok = build_run_script(build, sandbox, &run, script, error);
-    ok = proxy_finish(proxy, ok ? error : NULL) && ok;
-    report_account(build);
-    return ok && check_called(build, plan, error);
+    recc_get_bind(recc, &binds[run.n_binds++]);
+    run.environment = recc_environment(build, plan->environment);
+    gboolean ok = run_with_proxy(build, sandbox, plan, &run, binds, error);
+    recc_finish(recc);
+    return ok;
 }
 
-static gboolean run_announced(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, const char *text,
-                              GError **error)
+static gboolean run_announced(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, const SluiceDigest *root,
+                              const char *text, GError **error)
 {
     build_event(build, EVENT_START, 0, text, "Running commands");
     gint64 started = g_get_monotonic_time();
-    gboolean ran = run_batch(build, sandbox, plan, error);
+    gboolean ran = run_batch(build, sandbox, plan, root, error);
     build_event(build, ran ? EVENT_SUCCESS : EVENT_FAILURE, started, NULL, "Running commands");
     return ran;
 }
@@ -172,7 +191,7 @@ gboolean build_commands(Build *build, const CommandPlan *plan, SluiceDigest *fil
     g_autoptr(SluiceSandbox) sandbox = build_open_sandbox(build, &root, error);
     if (!sandbox)
         return FALSE;
-    if (!*text || run_announced(build, sandbox, plan, text, error))
+    if (!*text || run_announced(build, sandbox, plan, &root, text, error))
         return collect(build, sandbox, plan, files, error);
     keep_remains(build, sandbox, plan);
     return FALSE;

@@ -78,6 +78,19 @@ gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **e
 /* Stops it and puts the account into the build.  FALSE if it could not serve. */
 gboolean proxy_finish(Proxy *proxy, GError **error);
 
+/* ---- recc.c ---- */
+
+typedef struct Recc Recc;
+/* Serves the compiler launchers of a sandbox whose lower layer is `root`. */
+Recc *recc_start(Build *build, const CommandPlan *plan, SluiceSandbox *sandbox, const SluiceDigest *root,
+                 GError **error);
+/* Its folder in the sandbox. */
+void recc_get_bind(Recc *recc, SluiceSandboxBind *bind);
+/* `base` with the launchers first in PATH. */
+const char *const *recc_environment(Build *build, const char *const *base);
+/* Stops it, and tells what it did. */
+void recc_finish(Recc *recc);
+
 /* ---- build-incremental.c ---- */
 
 /* `files`: the sources.  For an element with a workspace that was built before, on the same dependencies: what that build left in its build root, with what has

@@ -231,6 +231,13 @@ const Command commands[] = {
      diff_keys_options, cmd_diff_keys},
     {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
     {"init", "[TARGET_DIRECTORY]", WORDS_FILES, 1, FALSE, "Make a new project", NULL, init_options, cmd_init},
+    {"recc-stats", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Show what compile caching did",
+     "The sums of what was counted in the last build of each element, or of these: compiles that the cache answered "
+     "(hits), those that\n"
+     "were watched (misses) and kept (learned), all else that compilers were called for (others), and the reasons why "
+     "compiles were\n"
+     "not looked up or not kept.  recc(1) explains them.",
+     no_options, cmd_recc_stats},
     {"serve", "", WORDS_NONE, 0, FALSE, "Offer the cache to Remote Execution API clients",
      "Serves Capabilities, CAS, ByteStream, ActionCache and Health until SIGINT or SIGTERM.  Prints \"Listening on "
      "ADDRESS\" for\n"

@@ -212,6 +212,20 @@ static gboolean read_sandbox(const Resolver *resolver, const Node *config, GErro
     return TRUE;
 }
 
+/* `recc: true` among the variables, so that BuildStream reads the same project. */
+static gboolean read_recc(Element *element, GError **error)
+{
+    static const char *const on[] = {"True", "true", "1", NULL}, *const off[] = {"False", "false", "0", "", NULL};
+    const char *text = element_variable(element, "recc");
+    element->sandbox.recc = text != NULL && g_strv_contains(on, text);
+    if (text != NULL && !element->sandbox.recc && !g_strv_contains(off, text)) {
+        error_set(error, ERROR_LOAD, "INVALID_DATA", &element->where,
+                  "The variable 'recc' switches compile caching on or off: it must be true or false, not '%s'", text);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* ---- Rules of kinds ---- */
 
 static gboolean forbidden(const Element *element, const char *reason, const char *what, GError **error)
@@ -279,7 +293,7 @@ static gboolean resolve_sections(Resolver *resolver, GError **error)
         return FALSE;
     }
     const Node *sandbox = resolve_section(resolver, resolver->defaults->sandbox, "sandbox", error);
-    return sandbox != NULL && read_sandbox(resolver, sandbox, error);
+    return sandbox != NULL && read_sandbox(resolver, sandbox, error) && read_recc(element, error);
 }
 
 gboolean element_resolve(ElementData *data, GError **error)

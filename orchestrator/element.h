@@ -25,6 +25,7 @@ typedef struct {
     gint64 build_uid, build_gid;    /* -1: not set */
     const char *remote_apis_socket; /* path, or NULL */
     gboolean action_cache_enable_update;
+    gboolean recc; /* the variable of that name: compilers are called through the launcher */
 } SandboxConfig;
 
 typedef struct ElementKind ElementKind; /* kind.h */

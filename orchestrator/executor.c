@@ -209,7 +209,7 @@ gboolean executor_store_environment(const ExecutorPlace *place, const char *os, 
         .uid = place->uid,
         .gid = place->gid,
         .layout = SLUICE_SANDBOX_LAYOUT,
-        .scope = "full",
+        .scope = place->scope ? place->scope : "full",
     };
     return sluice_environment_store(place->store, &environment, out, error);
 }

@@ -19,6 +19,7 @@ typedef struct {
     uid_t uid;
     gid_t gid;
     const ExecutionPolicy *policy; /* or NULL: no bounds */
+    const char *scope;             /* of the environment; NULL: "full" */
 } ExecutorPlace;
 
 typedef struct Executor Executor;

@@ -106,6 +106,9 @@ static void write_sandbox(const SandboxConfig *sandbox, GString *out)
     if (sandbox->build_uid >= 0) {
         g_string_append_printf(out, ",\"build-uid\":%" G_GINT64_FORMAT, sandbox->build_uid);
     }
+    if (sandbox->recc) {
+        g_string_append(out, ",\"recc\":true");
+    }
     if (sandbox->remote_apis_socket != NULL) {
         g_string_append(out, ",\"remote-apis-socket\":{");
         if (sandbox->action_cache_enable_update) {

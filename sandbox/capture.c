@@ -107,6 +107,15 @@ void sluice_sandbox_keep_times(SluiceSandbox *sandbox, gboolean keep)
     sandbox->keep_times = keep;
 }
 
+int sluice_sandbox_open_upper(SluiceSandbox *sandbox, GError **error)
+{
+    g_autofree char *place = g_build_filename(sandbox->work, SANDBOX_UPPER, NULL);
+    int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        sandbox_error_errno(error, SLUICE_SANDBOX_ERROR_SETUP, errno, "cannot open %s", place);
+    return fd;
+}
+
 gboolean sluice_sandbox_capture(SluiceSandbox *sandbox, const char *path, SluiceDigest *root, GPtrArray *skipped,
                                 GError **error)
 {

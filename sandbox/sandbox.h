@@ -128,6 +128,10 @@ gboolean sluice_sandbox_run(SluiceSandbox *sandbox, const SluiceSandboxCommand *
 gboolean sluice_sandbox_capture(SluiceSandbox *sandbox, const char *path, SluiceDigest *root, GPtrArray *skipped,
                                 GError **error);
 
+/* The layer of what commands write, as a directory descriptor: for those who must know what a command sees while it runs.  Who writes there is hostile:
+ * no link in it may be followed, nothing may be believed.  The caller closes it; -1 with SETUP. */
+int sluice_sandbox_open_upper(SluiceSandbox *sandbox, GError **error);
+
 /* Whether captures keep the mtimes of files that commands wrote, as build trees do where builds go on; not at first. */
 void sluice_sandbox_keep_times(SluiceSandbox *sandbox, gboolean keep);
 

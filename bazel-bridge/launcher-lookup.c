@@ -1,0 +1,205 @@
+/*
+ * launcher-lookup.c - from a command line to the result that is kept for it.
+ *
+ * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs if that shows in
+ * what it makes, the source and its digest.  Under the witness of that and the environment a manifest is kept, which names the actions
+ * that came of it and what each of them depends on; under the witness of the action, its result.
+ */
+#include "fields.h"
+#include "launcher-private.h"
+#include "upstream.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/* Changes when a key means something else, or what is learned is another. */
+static const char command_tag[] = "sluice-recc-1";
+
+void launcher_compile_free(LauncherCompile *compile)
+{
+    launcher_question_clear(&compile->question);
+    g_clear_pointer(&compile->options, compile_options_free);
+    if (compile->root >= 0)
+        close(compile->root);
+    g_free(compile);
+}
+
+/* ---- What is kept ------------------------------------------------------------------------------------------------------------------------ */
+
+GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action)
+{
+    SluiceDigest key;
+    sluice_witness_key(&launcher->environment, action, &key, NULL);
+    GBytes *kept = sluice_store_get_result(launcher->store, &key, NULL);
+    if (kept == NULL && launcher->upstream != NULL && sluice_upstream_is_usable(launcher->upstream))
+        kept = sluice_upstream_lookup(launcher->upstream, &key, NULL);
+    return kept;
+}
+
+gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error)
+{
+    SluiceDigest key, digests[2];
+    g_autoptr(GBytes) witness = NULL;
+    g_autoptr(GBytes) command = sluice_witness_command();
+    sluice_witness_key(&launcher->environment, action, &key, &witness);
+    GBytes *blobs[] = {witness, command};
+    return (launcher->upstream == NULL ||
+            sluice_store_put_many(launcher->store, blobs, G_N_ELEMENTS(blobs), digests, error)) &&
+           sluice_store_put_result(launcher->store, &key, result, error) &&
+           (launcher->upstream == NULL || sluice_upstream_enqueue(launcher->upstream, &key, result, error));
+}
+
+/* ---- Keys ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_text(GByteArray *out, const char *text)
+{
+    g_byte_array_append(out, (const guint8 *)text, (guint)strlen(text) + 1);
+}
+
+static void put_digest(GByteArray *out, const SluiceDigest *digest)
+{
+    char text[SLUICE_DIGEST_STRING_MAX];
+    put_text(out, sluice_digest_string(digest, text));
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* What the processor of this machine is, for commands that ask it. */
+static void put_processor(GByteArray *out)
+{
+    static const char *const lines[] = {"vendor_id", "cpu family", "model\t", "stepping", "flags", "Features", "CPU "};
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents("/proc/cpuinfo", &text, NULL, NULL))
+        return;
+    char *end = strstr(text, "\n\n");
+    if (end != NULL)
+        *end = '\0';
+    g_auto(GStrv) all = g_strsplit(text, "\n", -1);
+    for (char **line = all; *line != NULL; line++) {
+        for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+            if (g_str_has_prefix(*line, lines[i]))
+                put_text(out, *line);
+        }
+    }
+}
+
+static void put_texts(GByteArray *out, const GPtrArray *texts)
+{
+    for (guint i = 0; i < texts->len; i++)
+        put_text(out, texts->pdata[i]);
+    put_text(out, "");
+}
+
+static void put_variables(GByteArray *out, char **environment, gboolean directory)
+{
+    for (char **variable = environment; *variable != NULL; variable++) {
+        /* what a shell calls the working directory, compilers call so too */
+        if (directory || !g_str_has_prefix(*variable, "PWD="))
+            put_text(out, *variable);
+    }
+    put_text(out, "");
+}
+
+static void compute_command(LauncherCompile *compile)
+{
+    g_autoptr(GByteArray) text = g_byte_array_new();
+    const CompileOptions *options = compile->options;
+    put_text(text, command_tag);
+    put_text(text, compile->question.arguments[0]);
+    put_digest(text, &compile->compiler.digest);
+    put_texts(text, options->key_arguments);
+    put_texts(text, options->outputs);
+    put_text(text, options->depfile != NULL ? options->depfile : "");
+    put_text(text, options->deptarget != NULL ? options->deptarget : "");
+    put_variables(text, compile->question.environment, options->depends_on_cwd);
+    put_text(text, options->depends_on_cwd ? compile->question.directory : "");
+    if (options->depends_on_cpu)
+        put_processor(text);
+    put_text(text, compile->source);
+    put_digest(text, &compile->source_file.digest);
+    sluice_digest_of(text->data, text->len, &compile->command);
+}
+
+/* Leaves those that count, sorted.  FALSE: one of them forbids caching. */
+static gboolean keep_variables(char **environment)
+{
+    gsize kept = 0, count = g_strv_length(environment);
+    gboolean good = TRUE;
+    for (gsize i = 0; i < count; i++) {
+        char *variable = g_steal_pointer(&environment[i]);
+        g_autofree char *name = g_strndup(variable, strcspn(variable, "="));
+        CompileVariable kind = compile_options_environment(name);
+        good = good && (kind != COMPILE_VARIABLE_REFUSED || variable[strlen(name)] == '\0' ||
+                        variable[strlen(name) + 1] == '\0');
+        if (kind == COMPILE_VARIABLE_KEY || g_str_equal(name, "PWD"))
+            environment[kept++] = variable;
+        else
+            g_free(variable);
+    }
+    qsort(environment, kept, sizeof *environment, compare_texts);
+    return good;
+}
+
+static CompileOptions *parse(LauncherCompile *compile, SluiceLook *look)
+{
+    char **arguments = compile->question.arguments;
+    g_autofree char *name = sluice_look_dup_real_name(look, arguments[0]);
+    int cwd = sluice_look_open_folder(look, ".");
+    CompileOptions *options = compile_options_parse_as(arguments, compile_family_of(name), cwd, compile->root);
+    if (cwd >= 0)
+        close(cwd);
+    return options;
+}
+
+static const char *check_options(const CompileOptions *options)
+{
+    if (options->reason != NULL)
+        return options->reason;
+    if (options->precompiles)
+        return "precompiled-header";
+    return options->outputs->len + 1 > SLUICE_LIMIT_LAUNCHER_OUTPUTS ? "several-outputs" : NULL;
+}
+
+const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
+{
+    compile->asked = sluice_staged_now();
+    compile->options = parse(compile, look);
+    const char *reason = check_options(compile->options);
+    if (reason != NULL)
+        return reason;
+    if (!keep_variables(compile->question.environment))
+        return "environment-variable";
+    compile->source = compile->options->sources->pdata[0];
+    sluice_look_at(look, compile->source, TRUE, &compile->source_file);
+    if (compile->source_file.kind != SLUICE_STAGED_FILE || !compile->source_file.digested)
+        return "unreadable-source";
+    sluice_look_at(look, compile->question.arguments[0], TRUE, &compile->compiler);
+    if (compile->compiler.kind != SLUICE_STAGED_FILE || !compile->compiler.digested)
+        return "unreadable-compiler";
+    compute_command(compile);
+    return NULL;
+}
+
+/* ---- Looking up --------------------------------------------------------------------------------------------------------------------------------- */
+
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compile)
+{
+    g_autoptr(GBytes) kept = launcher_get_kept(launcher, &compile->command);
+    g_auto(SluiceResult) result = {0};
+    if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.stdout_raw.data == NULL)
+        return NULL;
+    gsize offset = (gsize)(result.stdout_raw.data - (const uint8_t *)g_bytes_get_data(kept, NULL));
+    return g_bytes_new_from_bytes(kept, offset, result.stdout_raw.length);
+}
+
+GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
+{
+    SluiceDigest action;
+    g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, compile);
+    if (manifest == NULL || !launcher_manifest_find(manifest, look, &action))
+        return NULL;
+    return launcher_get_kept(launcher, &action);
+}

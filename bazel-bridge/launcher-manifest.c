@@ -1,0 +1,286 @@
+#include "launcher-manifest.h"
+#include "bridge-limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGEST_BYTES = SLUICE_HASH_BYTES + 8 };
+enum { MANIFEST_VARIANT = 1 };
+enum { VARIANT_ACTION = 1, VARIANT_FOLDER = 2 };
+enum { FOLDER_PATH = 1, FOLDER_DIRECTORY = 2, FOLDER_ABSENT = 3, FOLDER_ENTRY = 4 };
+enum { ENTRY_NAME = 1, ENTRY_DIGEST = 2, ENTRY_DIRECTORY = 3 };
+
+static void put_digest(GByteArray *out, uint32_t number, const SluiceDigest *digest)
+{
+    uint8_t bytes[DIGEST_BYTES];
+    memcpy(bytes, digest->hash, SLUICE_HASH_BYTES);
+    for (unsigned i = 0; i < 8; i++)
+        bytes[SLUICE_HASH_BYTES + i] = (uint8_t)((uint64_t)digest->size >> (56 - 8 * i));
+    sluice_wire_put_bytes(out, number, bytes, sizeof bytes);
+}
+
+static gboolean get_digest(const SluiceWireField *field, SluiceDigest *out)
+{
+    uint64_t size = 0;
+    if (field->type != SLUICE_WIRE_BYTES || field->length != DIGEST_BYTES)
+        return FALSE;
+    memcpy(out->hash, field->data, SLUICE_HASH_BYTES);
+    for (unsigned i = 0; i < 8; i++)
+        size = size << 8 | field->data[SLUICE_HASH_BYTES + i];
+    out->size = (int64_t)size;
+    return out->size >= 0;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------------------------------- */
+
+/* The length of the folder's part of a path: "" for what is right here, "/" for what is in the root. */
+static gsize folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : slash == path ? 1 : (gsize)(slash - path);
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static int compare_inputs(const void *a, const void *b)
+{
+    const char *left = ((const ManifestInput *)a)->path, *right = ((const ManifestInput *)b)->path;
+    gsize left_length = folder_length(left), right_length = folder_length(right);
+    int order = memcmp(left, right, MIN(left_length, right_length));
+    if (order == 0)
+        order = (left_length > right_length) - (left_length < right_length);
+    return order != 0 ? order : strcmp(name_of(left), name_of(right));
+}
+
+static void put_entry(GByteArray *out, const ManifestInput *input)
+{
+    g_autoptr(GByteArray) entry = g_byte_array_new();
+    sluice_wire_put_string(entry, ENTRY_NAME, name_of(input->path));
+    if (input->file.kind == SLUICE_STAGED_FILE)
+        put_digest(entry, ENTRY_DIGEST, &input->file.digest);
+    else if (input->file.kind == SLUICE_STAGED_DIRECTORY)
+        sluice_wire_put_varint(entry, ENTRY_DIRECTORY, 1);
+    sluice_wire_put_bytes(out, FOLDER_ENTRY, entry->data, entry->len);
+}
+
+static gboolean is_plain(const SluiceStagedFolder *folder)
+{
+    return !folder->absent && !folder->mounted && !folder->in_upper && folder->has_lower;
+}
+
+/* What a link leads to is not covered by the digest of the folder that the link is in. */
+static gboolean any_linked(const ManifestInput *inputs, gsize count)
+{
+    for (gsize i = 0; i < count; i++) {
+        if (inputs[i].file.linked)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean put_folder(GByteArray *out, SluiceLook *look, const ManifestInput *inputs, gsize count)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autofree char *path = g_strndup(inputs[0].path, folder_length(inputs[0].path));
+    const SluiceStagedFolder *folder = sluice_look_find_folder(look, *path != '\0' ? path : ".");
+    if (folder == NULL)
+        return FALSE;
+    gboolean plain = is_plain(folder);
+    gboolean whole = plain && !any_linked(inputs, count);
+    gboolean known = whole && folder->has_environment && sluice_digest_equal(&folder->lower, &folder->environment);
+    sluice_wire_put_string(bytes, FOLDER_PATH, path);
+    if (whole)
+        put_digest(bytes, FOLDER_DIRECTORY, &folder->lower);
+    if (folder->absent)
+        sluice_wire_put_varint(bytes, FOLDER_ABSENT, 1);
+    for (gsize i = 0; i < count && !folder->absent && !known; i++)
+        put_entry(bytes, &inputs[i]);
+    sluice_wire_put_bytes(out, VARIANT_FOLDER, bytes->data, bytes->len);
+    return TRUE;
+}
+
+static gboolean put_variant(GByteArray *out, const SluiceDigest *action, const ManifestInput *inputs, gsize count,
+                            SluiceLook *look)
+{
+    g_autoptr(GByteArray) variant = g_byte_array_new();
+    put_digest(variant, VARIANT_ACTION, action);
+    for (gsize start = 0, end = 0; start < count; start = end) {
+        gsize length = folder_length(inputs[start].path);
+        for (end = start + 1; end < count; end++) {
+            if (folder_length(inputs[end].path) != length || memcmp(inputs[start].path, inputs[end].path, length) != 0)
+                break;
+        }
+        if (!put_folder(variant, look, inputs + start, end - start))
+            return FALSE;
+    }
+    sluice_wire_put_bytes(out, MANIFEST_VARIANT, variant->data, variant->len);
+    return variant->len <= SLUICE_LIMIT_VARIANT;
+}
+
+static gboolean variant_action(const SluiceWireField *variant, SluiceDigest *out)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    sluice_wire_reader_init(&reader, variant->data, variant->length);
+    return sluice_wire_next(&reader, &field, NULL) && field.number == VARIANT_ACTION && get_digest(&field, out);
+}
+
+static void copy_variants(GByteArray *out, GBytes *old, const SluiceDigest *without)
+{
+    gsize length = 0;
+    const void *data = g_bytes_get_data(old, &length);
+    SluiceWireReader reader;
+    SluiceWireField field;
+    unsigned count = 1;
+    sluice_wire_reader_init(&reader, data, length);
+    while (count < SLUICE_LIMIT_VARIANTS && sluice_wire_next(&reader, &field, NULL)) {
+        SluiceDigest action;
+        if (field.number != MANIFEST_VARIANT || field.type != SLUICE_WIRE_BYTES || !variant_action(&field, &action) ||
+            sluice_digest_equal(&action, without) || out->len + field.length > SLUICE_LIMIT_MANIFEST)
+            continue;
+        sluice_wire_put_bytes(out, MANIFEST_VARIANT, field.data, field.length);
+        count++;
+    }
+}
+
+GBytes *launcher_manifest_add(GBytes *old, const SluiceDigest *action, ManifestInput *inputs, gsize count,
+                              SluiceLook *look)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    qsort(inputs, count, sizeof *inputs, compare_inputs);
+    if (!put_variant(out, action, inputs, count, look))
+        return NULL;
+    if (old != NULL)
+        copy_variants(out, old, action);
+    return g_byte_array_free_to_bytes(g_steal_pointer(&out));
+}
+
+/* ---- Asking ----------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const uint8_t *name;
+    gsize length;
+    gboolean has_digest, directory;
+    SluiceDigest digest;
+} Entry;
+
+static gboolean decode_entry(const SluiceWireField *bytes, Entry *out)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    GError *problem = NULL;
+    gboolean good = TRUE;
+    *out = (Entry){.name = NULL};
+    sluice_wire_reader_init(&reader, bytes->data, bytes->length);
+    while (good && sluice_wire_next(&reader, &field, &problem)) {
+        if (field.number == ENTRY_NAME && field.type == SLUICE_WIRE_BYTES) {
+            out->name = field.data;
+            out->length = field.length;
+        } else if (field.number == ENTRY_DIGEST) {
+            good = out->has_digest = get_digest(&field, &out->digest);
+        } else if (field.number == ENTRY_DIRECTORY) {
+            out->directory = field.value != 0;
+        }
+    }
+    good = good && problem == NULL && out->name != NULL && memchr(out->name, '\0', out->length) == NULL;
+    g_clear_error(&problem);
+    return good;
+}
+
+static gboolean entry_holds(const SluiceWireField *bytes, SluiceLook *look, const SluiceStagedFolder *folder)
+{
+    Entry entry;
+    SluiceStagedFile file;
+    char name[NAME_MAX + 1];
+    if (!decode_entry(bytes, &entry) || entry.length >= sizeof name)
+        return FALSE;
+    memcpy(name, entry.name, entry.length);
+    name[entry.length] = '\0';
+    sluice_look_into(look, folder, name, entry.has_digest, &file);
+    if (entry.has_digest)
+        return file.kind == SLUICE_STAGED_FILE && file.digested && sluice_digest_equal(&file.digest, &entry.digest);
+    return file.kind == (entry.directory ? SLUICE_STAGED_DIRECTORY : SLUICE_STAGED_MISSING);
+}
+
+typedef struct {
+    SluiceLook *look;
+    const SluiceStagedFolder *folder;
+    gboolean absent, whole, entries;
+} FolderCheck;
+
+/* The parts of a folder come in the order of their numbers: what is known when an entry comes decides about it. */
+static gboolean folder_part_holds(FolderCheck *check, const SluiceWireField *field)
+{
+    SluiceDigest digest;
+    g_autofree char *path = NULL;
+    switch (field->number) {
+    case FOLDER_PATH:
+        if (field->type != SLUICE_WIRE_BYTES || memchr(field->data, '\0', field->length) != NULL)
+            return FALSE;
+        path = g_strndup((const char *)field->data, field->length);
+        check->folder = sluice_look_find_folder(check->look, *path != '\0' ? path : ".");
+        return check->folder != NULL;
+    case FOLDER_DIRECTORY:
+        check->whole = check->folder != NULL && get_digest(field, &digest) && is_plain(check->folder) &&
+                       sluice_digest_equal(&digest, &check->folder->lower);
+        return TRUE;
+    case FOLDER_ABSENT:
+        check->absent = TRUE;
+        return check->folder != NULL && check->folder->absent;
+    case FOLDER_ENTRY:
+        check->entries = TRUE;
+        return check->whole || (check->folder != NULL && field->type == SLUICE_WIRE_BYTES &&
+                                entry_holds(field, check->look, check->folder));
+    default:
+        return FALSE;
+    }
+}
+
+static gboolean folder_holds(const SluiceWireField *folder, SluiceLook *look)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    GError *problem = NULL;
+    FolderCheck check = {.look = look};
+    gboolean holds = TRUE;
+    sluice_wire_reader_init(&reader, folder->data, folder->length);
+    while (holds && sluice_wire_next(&reader, &field, &problem))
+        holds = folder_part_holds(&check, &field);
+    holds = holds && problem == NULL && (check.whole || check.absent || check.entries);
+    g_clear_error(&problem);
+    return holds;
+}
+
+static gboolean variant_holds(const SluiceWireField *variant, SluiceLook *look, SluiceDigest *action)
+{
+    SluiceWireReader reader;
+    SluiceWireField field;
+    GError *problem = NULL;
+    gboolean holds = variant_action(variant, action);
+    sluice_wire_reader_init(&reader, variant->data, variant->length);
+    while (holds && sluice_wire_next(&reader, &field, &problem)) {
+        if (field.number != VARIANT_ACTION)
+            holds = field.number == VARIANT_FOLDER && field.type == SLUICE_WIRE_BYTES && folder_holds(&field, look);
+    }
+    holds = holds && problem == NULL;
+    g_clear_error(&problem);
+    return holds;
+}
+
+gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, SluiceDigest *action)
+{
+    gsize length = 0;
+    const void *data = g_bytes_get_data(manifest, &length);
+    SluiceWireReader reader;
+    SluiceWireField field;
+    sluice_wire_reader_init(&reader, data, length);
+    for (unsigned count = 0; count < SLUICE_LIMIT_VARIANTS && sluice_wire_next(&reader, &field, NULL); count++) {
+        if (field.number == MANIFEST_VARIANT && field.type == SLUICE_WIRE_BYTES && variant_holds(&field, look, action))
+            return TRUE;
+    }
+    return FALSE;
+}

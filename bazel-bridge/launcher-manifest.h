@@ -1,0 +1,27 @@
+/*
+ * launcher-manifest.h - what the outcome of a command with a source depends on beside these: for each outcome that is known, the files that were read and
+ * the paths that were searched in vain.
+ *
+ * Format, as in the wire format of messages; kept as the standard output of a result:
+ *   Manifest { repeated Variant variants = 1; }                    the newest first
+ *   Variant  { bytes action = 1; repeated Folder folders = 2; }    the action's digest: 32 bytes, and its size in 8, the highest first
+ *   Folder   { bytes path = 1; bytes directory = 2; bool absent = 3; repeated Entry entries = 4; }
+ *   Entry    { bytes name = 1; bytes digest = 2; bool directory = 3; }     neither digest nor directory: it was missing
+ * A folder's path is as the compiler had it: absolute, or relative to where the command ran.  `directory` is the digest of the staged Directory there, if it
+ * was nothing but staged: while that is so, all entries hold.  A folder of the environment has no entries.
+ */
+#pragma once
+
+#include "staged.h"
+
+typedef struct {
+    const char *path; /* as the compiler had it */
+    SluiceStagedFile file;
+} ManifestInput;
+
+/* Gives a copy with one more variant in front, without one of the same action and without the oldest.  `old` may be NULL.  Inputs are sorted by this.
+ * NULL: it would be too large. */
+GBytes *launcher_manifest_add(GBytes *old, const SluiceDigest *action, ManifestInput *inputs, gsize count,
+                              SluiceLook *look);
+/* The action of the first variant that holds for what is there now.  FALSE: none does. */
+gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, SluiceDigest *action);

@@ -1,0 +1,93 @@
+/*
+ * launcher-private.h - what the files launcher*.c share: a compile from the question to its result.
+ */
+#pragma once
+
+#include "bridge-private.h"
+#include "compile-options.h"
+#include "launcher-manifest.h"
+#include "launcher-trace.h"
+
+/* What a launcher asks, decoded; strings are its own. */
+typedef struct {
+    char **arguments; /* the first is the compiler, absolute */
+    char **environment;
+    char *directory;
+} LauncherQuestion;
+
+/* One compile of a launcher that is connected. */
+typedef struct {
+    LauncherQuestion question;
+    int root; /* the builder's root directory; -1: none was passed */
+    CompileOptions *options;
+    int64_t asked; /* sluice_staged_now() before anything was looked at */
+    const char *source;
+    SluiceStagedFile source_file;
+    SluiceStagedFile compiler;
+    SluiceDigest command; /* of the command with its source: what the manifest is found by */
+} LauncherCompile;
+
+struct SluiceLauncher {
+    SluiceStore *store;
+    SluiceUpstream *upstream; /* or NULL */
+    SluiceDigest environment;
+    SluiceStaged *staged;
+    GPtrArray *threads;
+    int poll, wake;
+    GMutex lock;
+    GHashTable *connections; /* those that wait for something */
+    GArray *listeners;
+    SluiceLauncherStats stats;
+    GHashTable *reasons; /* const char * → uint64_t * */
+    GHashTable *dated;   /* SluiceDigest → whether the file uses the time of its translation */
+    gboolean closing;
+};
+
+/* ---- launcher-message.c ---- */
+
+gboolean launcher_question_decode(GBytes *frame, LauncherQuestion *out, GError **error);
+void launcher_question_clear(LauncherQuestion *question);
+
+typedef struct {
+    gboolean succeeded, incomplete;
+    GBytes *standard_error; /* or NULL */
+} LauncherReport;
+gboolean launcher_report_decode(GBytes *frame, LauncherReport *out, GError **error);
+void launcher_report_clear(LauncherReport *report);
+
+typedef enum { LAUNCHER_RUN, LAUNCHER_HIT, LAUNCHER_LEARN } LauncherVerdict;
+typedef struct {
+    const char *path; /* borrowed */
+    GBytes *contents;
+    gboolean in_place;
+} LauncherOutput;
+/* The whole frame, with its length in front. */
+GByteArray *launcher_answer_encode(LauncherVerdict verdict, SluiceSpan standard_error, const LauncherOutput *outputs,
+                                   gsize count);
+
+/* ---- launcher-lookup.c ---- */
+
+void launcher_compile_free(LauncherCompile *compile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LauncherCompile, launcher_compile_free)
+/* Reads what is asked.  NULL: it can be cached; else why it cannot. */
+const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look);
+/* The result of the compile, if it is known; NULL without error is a miss. */
+GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look);
+/* A result or manifest that is kept for an action in this environment; NULL if there is none. */
+GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action);
+gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error);
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compile);
+
+/* ---- launcher-learn.c ---- */
+
+/* What a compiler made, read before its launcher ends. */
+typedef struct {
+    GPtrArray *paths;    /* char *, borrowed */
+    GPtrArray *contents; /* GBytes *, same order */
+} LauncherProducts;
+/* NULL, or why nothing can be learned from it. */
+const char *launcher_take_products(LauncherCompile *compile, SluiceLook *look, LauncherProducts *out);
+void launcher_products_clear(LauncherProducts *products);
+/* Keeps the result of a compile that went well.  NULL, or why it was not kept. */
+const char *launcher_learn(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,
+                           const LauncherProducts *products, const LauncherReport *report, GBytes *trace);

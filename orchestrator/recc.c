@@ -1,0 +1,256 @@
+/*
+ * recc.c - compile caching in one sandbox: the launcher under the names of the compilers that are there, in a folder of its own that is bound
+ * into the sandbox, and what answers it.
+ *
+ * The folder is no part of the staged root, so it is in no digest.  It has links only for compilers that PATH finds anyway: no build may find a
+ * compiler that it has not got.
+ */
+#include "build-private.h"
+#include "executor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PLACE          "/run/sluice-recc" /* as recc-shim/recc.h has it */
+#define SOCKET_BACKLOG 1024
+
+struct Recc {
+    Build *build;
+    char *folder; /* on the host */
+    SluiceLauncher *launcher;
+};
+
+static void recc_free(Recc *recc)
+{
+    if (recc->launcher)
+        sluice_launcher_free(recc->launcher);
+    if (recc->folder)
+        sluice_remove_tree(recc->folder, NULL);
+    g_free(recc->folder);
+    g_free(recc);
+}
+
+/* ---- Names of compilers -------------------------------------------------------------------------------------------------- */
+
+/* "-12", "-12.2", "". */
+static gboolean is_version(const char *text)
+{
+    return *text == '\0' ||
+           (*text == '-' && g_ascii_isdigit(text[1]) && text[1 + strspn(text + 1, "0123456789.")] == '\0');
+}
+
+static gboolean is_compiler(const char *name)
+{
+    static const char *const compilers[] = {"gcc", "g++", "cc", "c++", "clang", "clang++"};
+    for (gsize i = 0; i < G_N_ELEMENTS(compilers); i++) {
+        gsize length = strlen(compilers[i]);
+        for (const char *at = strstr(name, compilers[i]); at; at = strstr(at + 1, compilers[i])) {
+            if ((at == name || at[-1] == '-') && is_version(at + length))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static gboolean link_compiler(int folder, const char *name, GError **error)
+{
+    if (linkat(folder, "recc", folder, name, 0) == 0 || errno == EEXIST)
+        return TRUE;
+    error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the launcher of '%s': %s", name, g_strerror(errno));
+    return FALSE;
+}
+
+static gboolean link_compilers_of(Build *build, SluiceTree *tree, const char *path, int folder, GError **error)
+{
+    SluiceEntry place;
+    gsize count = 0;
+    if (*path != '/' || !sluice_tree_lookup_follow(tree, path, &place, NULL) || place.type != SLUICE_ENTRY_DIRECTORY)
+        return TRUE;
+    g_autoptr(SluiceDirectory) directory = sluice_directory_read(build->context->store, &place.digest, error);
+    const SluiceEntry *entries = directory ? sluice_directory_get_entries(directory, &count) : NULL;
+    for (gsize i = 0; i < count; i++) {
+        gboolean program =
+            entries[i].type == SLUICE_ENTRY_SYMLINK || (entries[i].type == SLUICE_ENTRY_FILE && entries[i].executable);
+        if (program && is_compiler(entries[i].name) && !link_compiler(folder, entries[i].name, error))
+            return FALSE;
+    }
+    return directory != NULL;
+}
+
+static gboolean link_compilers(Build *build, const SluiceDigest *root, const char *const *environment, int folder,
+                               GError **error)
+{
+    const char *path = environment_get(environment, "PATH");
+    g_auto(GStrv) places = g_strsplit(path ? path : "/usr/bin:/bin", ":", -1);
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(build->context->store, root, error);
+    for (gsize i = 0; tree && places[i]; i++) {
+        if (!link_compilers_of(build, tree, places[i], folder, error))
+            return FALSE;
+    }
+    return tree != NULL;
+}
+
+/* ---- The folder -------------------------------------------------------------------------------------------------------------- */
+
+static char *find_part(const char *name)
+{
+    static const char *const beside[] = {".", "../recc-shim", "../libexec/sluice"};
+    const char *given = g_getenv("SLUICE_LIBEXEC");
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *folder = self ? g_path_get_dirname(self) : g_strdup("/");
+    const char *const bases[] = {given && *given ? given : folder, folder};
+    for (gsize i = 0; i < G_N_ELEMENTS(bases) * G_N_ELEMENTS(beside); i++) {
+        g_autofree char *path =
+            g_build_filename(bases[i / G_N_ELEMENTS(beside)], beside[i % G_N_ELEMENTS(beside)], name, NULL);
+        if (access(path, R_OK) == 0)
+            return g_steal_pointer(&path);
+    }
+    return NULL;
+}
+
+static gboolean copy_part(int folder, const char *name, const char *to, mode_t mode, GError **error)
+{
+    g_autofree char *path = find_part(name);
+    g_autofree char *bytes = NULL;
+    gsize length = 0;
+    if (!path) {
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "%s is neither beside this program nor in $SLUICE_LIBEXEC", name);
+        return FALSE;
+    }
+    if (!g_file_get_contents(path, &bytes, &length, error))
+        return FALSE;
+    int fd = openat(folder, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    gboolean written = fd >= 0 && write(fd, bytes, length) == (ssize_t)length && fchmod(fd, mode) == 0;
+    if (!written)
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot write the compiler launcher: %s", g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return written;
+}
+
+/* Bound through /proc/self/fd, because the store's path may be longer than a socket's address can be. */
+static int listen_in(int folder, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/socket", folder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        fchmodat(folder, "socket", 0666, 0) == 0 && listen(fd, SOCKET_BACKLOG) == 0)
+        return fd;
+    error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the socket of the compiler launcher: %s",
+              g_strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static gboolean fill_folder(Recc *recc, const CommandPlan *plan, const SluiceDigest *root, int folder, GError **error)
+{
+    if (mkdirat(folder, "bin", 0755) != 0) {
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the launcher's folder: %s", g_strerror(errno));
+        return FALSE;
+    }
+    int bin = openat(folder, "bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    gboolean filled = bin >= 0 && copy_part(bin, "sluice-recc", "recc", 0755, error) &&
+                      copy_part(folder, "sluice-recc-trace.so", "trace.so", 0644, error) &&
+                      link_compilers(recc->build, root, plan->environment, bin, error);
+    if (bin >= 0)
+        close(bin);
+    int listener = filled ? listen_in(folder, error) : -1;
+    return listener >= 0 && sluice_launcher_add_listener(recc->launcher, listener, error);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------------------------------------------ */
+
+static gboolean start_launcher(Recc *recc, const CommandPlan *plan, SluiceSandbox *sandbox, const SluiceDigest *root,
+                               GError **error)
+{
+    Build *build = recc->build;
+    const SandboxConfig *config = &build->element->sandbox;
+    const char *const mounted[] = {"/tmp", "/dev", "/proc", PLACE, plan->proxy_socket, NULL};
+    const ExecutorPlace environment = {
+        .store = build->context->store,
+        .environment_root = build->environment_root,
+        .uid = build_uid(build),
+        .gid = build_gid(build),
+        .scope =
+            "recc", /* what is learned in a sandbox is for launchers only, never for what trusts executed actions */
+    };
+    SluiceLauncherPlace place = {
+        .environment_root = build->environment_root, .root = *root, .upper = -1, .mounted = mounted};
+    if (!executor_store_environment(&environment, config->build_os, config->build_arch, &place.environment, error) ||
+        (place.upper = sluice_sandbox_open_upper(sandbox, error)) < 0)
+        return FALSE;
+    recc->launcher = sluice_launcher_new(build->context->store, &place, error);
+    return recc->launcher != NULL;
+}
+
+Recc *recc_start(Build *build, const CommandPlan *plan, SluiceSandbox *sandbox, const SluiceDigest *root,
+                 GError **error)
+{
+    Recc *recc = g_new0(Recc, 1);
+    recc->build = build;
+    recc->folder = sluice_store_make_work_dir(build->context->store, "recc", error);
+    int folder = recc->folder ? open(recc->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    gboolean started = folder >= 0 && fchmod(folder, 0755) == 0 && start_launcher(recc, plan, sandbox, root, error) &&
+                       fill_folder(recc, plan, root, folder, error);
+    if (folder >= 0)
+        close(folder);
+    if (started)
+        return recc;
+    if (error && !*error)
+        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot open the launcher's folder: %s", g_strerror(errno));
+    recc_free(recc);
+    return NULL;
+}
+
+void recc_get_bind(Recc *recc, SluiceSandboxBind *bind)
+{
+    *bind = (SluiceSandboxBind){recc->folder, PLACE, TRUE};
+}
+
+const char *const *recc_environment(Build *build, const char *const *base)
+{
+    const char *path = environment_get(base, "PATH");
+    return environment_with(build->arena, base, "PATH",
+                            arena_printf(build->arena, PLACE "/bin:%s", path ? path : "/usr/bin:/bin"));
+}
+
+/* For `recc-stats`: NAME NUMBER in each line, of the element's last build.  Statistics are worth no failure. */
+static void keep_counts(Recc *recc, const SluiceLauncherStats *stats, char **reasons)
+{
+    const Element *element = recc->build->element;
+    g_autofree char *name = g_strdup_printf("%s:%s", project_name(element->project), element->name);
+    g_autofree char *list = g_strjoinv("\n", reasons);
+    g_autofree char *text = g_strdup_printf("hits %" G_GUINT64_FORMAT "\nmisses %" G_GUINT64_FORMAT
+                                            "\nlearned %" G_GUINT64_FORMAT "\nothers %" G_GUINT64_FORMAT "\n%s",
+                                            stats->hits, stats->misses, stats->learned, stats->others, list);
+    g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
+    const SluiceRef ref = {.value = value};
+    (void)sluice_store_set_ref(recc->build->context->store, RECC_STATS_SPACE, name, &ref, NULL);
+}
+
+static void report(Recc *recc)
+{
+    SluiceLauncherStats stats;
+    sluice_launcher_get_stats(recc->launcher, &stats);
+    g_auto(GStrv) reasons = sluice_launcher_dup_reasons(recc->launcher);
+    g_autofree char *list = g_strjoinv(", ", reasons);
+    keep_counts(recc, &stats, reasons);
+    build_event(recc->build, EVENT_INFO, 0, NULL,
+                "Compile cache: %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT " misses, %" G_GUINT64_FORMAT
+                " learned, %" G_GUINT64_FORMAT " others%s%s%s",
+                stats.hits, stats.misses, stats.learned, stats.others, *list ? " (" : "", list, *list ? ")" : "");
+}
+
+void recc_finish(Recc *recc)
+{
+    sluice_launcher_stop(recc->launcher);
+    report(recc);
+    recc_free(recc);
+}

@@ -1,0 +1,185 @@
+#!/bin/bash
+# Compile caching in sandboxes: make, with a real gcc, cold, warm, after edits, and in other elements and environments.
+here=$(dirname "$0")
+# shellcheck source=tests/integration/build/lib.sh
+source "$here/lib.sh"
+# the host's compiler, as its packages installed it
+"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname \
+	expr make sed || exit $?
+
+new_project
+mkdir -p "$work/project/files/more/etc"
+echo changed >"$work/project/files/more/etc/toolchain"
+element other.bst <<'END'
+kind: import
+depends:
+- base.bst
+sources:
+- kind: local
+  path: files/more
+END
+
+# a small project: four sources, a generated header, a folder on the search path that is absent
+make_sources() {
+	local folder=$work/project/files/$1
+	rm -rf "$folder"
+	mkdir -p "$folder/inc1" "$folder/inc2"
+	printf '#define NOBODY 1\n' >"$folder/inc1/nobody.h"
+	printf '#define ANSWER 42\n' >"$folder/inc2/answer.h"
+	printf '#include "answer.h"\nint answer(void);\n' >"$folder/inc2/api.h"
+	printf '#include <stdio.h>\n#include "api.h"\nint main(void) { printf("%%d\\n", answer()); return 0; }\n' >"$folder/main.c"
+	printf '#include "api.h"\nint answer(void) { return ANSWER; }\n' >"$folder/answer.c"
+	printf '#include "generated.h"\nint generated(void) { return GENERATED; }\n' >"$folder/generated.c"
+	printf '#include <stdlib.h>\nint alone(void) { return EXIT_FAILURE; }\nstatic int unused;\n' >"$folder/alone.c"
+	cat >"$folder/Makefile" <<-'END'
+		.RECIPEPREFIX = >
+		objects = main.o answer.o generated.o alone.o
+		CFLAGS = -O2 -Wall -Iabsent -Iinc1 -Iinc2 -I. -MD
+		program: $(objects)
+		>gcc -o $@ $(objects)
+		generated.o: generated.h
+		generated.h:
+		>echo '#define GENERATED 7' >$@
+		>sleep 0.05
+		%.o: %.c
+		>gcc $(CFLAGS) -c $<
+		install:
+		>mkdir -p $(DESTDIR)/out
+		>cp program *.o *.d $(DESTDIR)/out
+	END
+}
+
+# compiles NAME BASE SOURCES [VARIABLES…]
+compiles() {
+	{
+		cat <<-END
+			kind: make
+			build-depends:
+			- $2
+			variables:
+			  strip-binaries: ''
+		END
+		[ -z "${4-}" ] || printf '  %s\n' "$4"
+		cat <<-END
+			sources:
+			- kind: local
+			  path: files/$3
+		END
+	} | element "$1.bst"
+}
+
+# counts ELEMENT TEXT: what the log of its build tells of the cache
+counts() {
+	sluice artifact log "$1.bst"
+	grep -qF "Compile cache: $2" "$work/output"
+}
+
+same_files() {
+	checkout plain.bst --deps none && cp -a "$work/out" "$work/plain" && checkout "$1.bst" --deps none &&
+		diff -r "$work/plain" "$work/out"
+	local result=$?
+	rm -rf "$work/plain"
+	return $result
+}
+
+make_sources one
+compiles plain base.bst one
+compiles cold base.bst one 'recc: true'
+check "without a launcher" builds plain.bst
+check "cold" builds cold.bst
+check "four were learned" counts cold "0 hits, 4 misses, 4 learned, 1 others (link 1)"
+check "objects, dependency files and program are the same" same_files cold
+compiles warm base.bst one 'recc: true'
+check "warm, another element" builds warm.bst
+check "four hits" counts warm "4 hits, 0 misses, 0 learned, 1 others (link 1)"
+check "and the same files" same_files warm
+sluice artifact log warm.bst
+check "warnings are there, too" contains "$work/output" "unused"
+
+sluice recc-stats cold.bst warm.bst
+check "counters of two elements are added up" grep -qx 'hits  *4' "$work/output"
+check "with reasons" grep -qx 'link  *2' "$work/output"
+sluice recc-stats plain.bst
+check_not "there are none of an element without" test "$status" -eq 0
+
+make_sources two
+printf '#define ANSWER 43\n' >"$work/project/files/two/inc2/answer.h"
+compiles edited base.bst two 'recc: true'
+check "a header edited" builds edited.bst
+check "two include it" counts edited "2 hits, 2 misses, 2 learned"
+make_sources three
+printf '#define ANSWER 44\n' >"$work/project/files/three/inc1/answer.h"
+compiles shadowed base.bst three 'recc: true'
+check "a header that shadows another" builds shadowed.bst
+# from its own folder a header finds the one beside it
+check "is not found from a header beside the other" counts shadowed "4 hits, 0 misses"
+make_sources four
+printf '#include "answer.h"\nint answer(void);\nint more(void);\n' >"$work/project/files/four/inc1/api.h"
+compiles shadows base.bst four 'recc: true'
+check "one that two sources find" builds shadows.bst
+check "two misses" counts shadows "2 hits, 2 misses, 2 learned"
+make_sources five
+sed -i 's/-O2/-O1/' "$work/project/files/five/Makefile"
+compiles flags base.bst five 'recc: true'
+check "other flags" builds flags.bst
+check "all miss" counts flags "0 hits, 4 misses, 4 learned"
+compiles environment other.bst one 'recc: true'
+check "another environment" builds environment.bst
+check "all miss there" counts environment "0 hits, 4 misses, 4 learned"
+
+compiles off base.bst one 'recc: false'
+sluice show --deps none -f '%{full-key}' plain.bst
+key=$(tail -n 1 "$work/output")
+compiles plain base.bst one 'recc: false'
+sluice show --deps none -f '%{full-key}' plain.bst
+check "off, the key is what it was" test "$(tail -n 1 "$work/output")" = "$key"
+compiles plain base.bst one 'recc: true'
+sluice show --deps none -f '%{full-key}' plain.bst
+check_not "on, it is another" test "$(tail -n 1 "$work/output")" = "$key"
+compiles wrong base.bst one 'recc: perhaps'
+sluice show wrong.bst
+check_not "another value is refused" test "$status" -eq 0
+check "with its place" contains "$work/output" "recc"
+
+# within one build: what commands do between two compiles
+element inside.bst <<'END'
+kind: manual
+build-depends:
+- base.bst
+variables:
+  recc: true
+sources:
+- kind: local
+  path: files/one
+config:
+  build-commands:
+  - |
+    gcc -Iinc2 -c answer.c
+    cp answer.o first.o
+    gcc -Iinc2 -c answer.c
+    cmp answer.o first.o
+    touch answer.c inc2/answer.h
+    gcc -Iinc2 -c answer.c
+    sleep 0.05
+    echo '#define ANSWER 5' >inc2/answer.h
+    sleep 0.05
+    gcc -Iinc2 -c answer.c
+    if cmp answer.o first.o; then exit 3; fi
+    rm inc2/answer.h
+    if gcc -Iinc2 -c answer.c; then exit 4; fi
+    command -v gcc
+    if command -v clang; then exit 5; fi
+    env -i /run/sluice-recc/bin/gcc --version
+    if touch /run/sluice-recc/bin/gcc; then exit 6; fi
+  install-commands:
+  - mkdir -p %{install-root}/out
+END
+check "edits within a build" builds inside.bst
+check "miss where they must" counts inside "2 hits, 3 misses, 2 learned"
+
+export SLUICE_STAGING=checkout
+compiles checkout base.bst one 'recc: true'
+sed -i 's/recc: true/recc: true\n  other: variable/' "$work/project/elements/checkout.bst"
+check "over a checkout" builds checkout.bst
+check "four hits over it" counts checkout "4 hits, 0 misses"
+finish

@@ -1,0 +1,300 @@
+/* What launchers are answered from: the files of a sandbox seen from outside, and manifests. */
+#include "fixture.h"
+#include "launcher-private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+typedef struct {
+    char *path, *upper;
+    SluiceStore *store;
+    SluiceStaged *staged;
+    SluiceDigest root, environment, one, two;
+} Place;
+
+static void put_file(Place *place, SluiceTree *tree, const char *path, const SluiceDigest *digest)
+{
+    g_assert_true(sluice_tree_add_file(tree, path, digest, FALSE, NULL));
+}
+
+/* /usr/include/{a.h,b.h,link.h -> a.h}, /lib -> usr/lib, /usr/lib/x.h; sources in /src: s.c, inc/i.h, loop -> loop, out -> ../../../etc. */
+static void set_up(Place *place)
+{
+    static const char *const mounted[] = {"/tmp", NULL};
+    place->path = g_dir_make_tmp("test-launcher.XXXXXX", NULL);
+    place->upper = g_build_filename(place->path, "upper", NULL);
+    g_assert_no_errno(mkdir(place->upper, 0755));
+    g_autofree char *store = g_build_filename(place->path, "store", NULL);
+    place->store = sluice_store_open(store, NULL, NULL);
+    g_assert_nonnull(place->store);
+    sluice_store_put(place->store, "one", 3, NULL, &place->one, NULL);
+    sluice_store_put(place->store, "two", 3, NULL, &place->two, NULL);
+    g_autoptr(SluiceTree) tree = sluice_tree_new(place->store);
+    put_file(place, tree, "/usr/include/a.h", &place->one);
+    put_file(place, tree, "/usr/include/b.h", &place->two);
+    put_file(place, tree, "/usr/lib/x.h", &place->one);
+    sluice_tree_add_symlink(tree, "/usr/include/link.h", "a.h", NULL);
+    sluice_tree_add_symlink(tree, "/lib", "usr/lib", NULL);
+    g_assert_true(sluice_tree_commit(tree, &place->environment, NULL));
+    put_file(place, tree, "/src/s.c", &place->one);
+    put_file(place, tree, "/src/inc/i.h", &place->two);
+    sluice_tree_add_symlink(tree, "/src/loop", "loop", NULL);
+    sluice_tree_add_symlink(tree, "/src/out", "../../../etc", NULL);
+    g_assert_true(sluice_tree_commit(tree, &place->root, NULL));
+    SluiceStagedPlace where = {place->store, place->root, place->environment,
+                               open(place->upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC), mounted};
+    place->staged = sluice_staged_new(&where);
+}
+
+static void tear_down(Place *place)
+{
+    sluice_staged_free(place->staged);
+    sluice_store_close(place->store);
+    sluice_remove_tree(place->path, NULL);
+    g_free(place->path);
+    g_free(place->upper);
+}
+
+static char *in_upper(Place *place, const char *path)
+{
+    char *full = g_build_filename(place->upper, path, NULL);
+    g_autofree char *folder = g_path_get_dirname(full);
+    g_assert_no_errno(g_mkdir_with_parents(folder, 0755));
+    return full;
+}
+
+static void write_upper(Place *place, const char *path, const char *text)
+{
+    g_autofree char *full = in_upper(place, path);
+    g_assert_true(g_file_set_contents(full, text, -1, NULL));
+}
+
+static void link_upper(Place *place, const char *path, const char *target)
+{
+    g_autofree char *full = in_upper(place, path);
+    g_assert_no_errno(symlink(target, full));
+}
+
+static SluiceStagedKind kind_of(Place *place, const char *path, SluiceStagedFile *file)
+{
+    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
+    sluice_look_at(look, path, TRUE, file);
+    return file->kind;
+}
+
+static void assert_file(Place *place, const char *path, const SluiceDigest *digest)
+{
+    SluiceStagedFile file;
+    g_test_message("%s", path);
+    g_assert_cmpint(kind_of(place, path, &file), ==, SLUICE_STAGED_FILE);
+    g_assert_true(file.digested && sluice_digest_equal(&file.digest, digest));
+}
+
+static void assert_kind(Place *place, const char *path, SluiceStagedKind kind)
+{
+    SluiceStagedFile file;
+    g_test_message("%s", path);
+    g_assert_cmpint(kind_of(place, path, &file), ==, kind);
+}
+
+static void test_staged(void)
+{
+    Place place = {NULL};
+    set_up(&place);
+    assert_file(&place, "/usr/include/a.h", &place.one);
+    assert_file(&place, "/usr/include/link.h", &place.one);
+    assert_file(&place, "/lib/x.h", &place.one);
+    assert_file(&place, "/lib/../include/b.h", &place.two); /* above where the link leads */
+    assert_file(&place, "s.c", &place.one);
+    assert_file(&place, "./inc/../inc//i.h", &place.two);
+    assert_kind(&place, "/usr/include", SLUICE_STAGED_DIRECTORY);
+    assert_kind(&place, "inc/.", SLUICE_STAGED_DIRECTORY);
+    assert_kind(&place, "/", SLUICE_STAGED_DIRECTORY);
+    assert_kind(&place, "absent.h", SLUICE_STAGED_MISSING);
+    assert_kind(&place, "absent/more.h", SLUICE_STAGED_MISSING);
+    assert_kind(&place, "s.c/more.h", SLUICE_STAGED_MISSING);
+    assert_kind(&place, "loop", SLUICE_STAGED_UNKNOWN);
+    assert_kind(&place, "out/passwd", SLUICE_STAGED_MISSING); /* the host has one */
+    assert_kind(&place, "/tmp/x", SLUICE_STAGED_UNKNOWN);     /* without the builder's own root */
+    tear_down(&place);
+}
+
+static void test_upper(void)
+{
+    Place place = {NULL};
+    SluiceStagedFile file;
+    set_up(&place);
+    write_upper(&place, "src/s.c", "two");
+    write_upper(&place, "src/inc/new.h", "one");
+    link_upper(&place, "src/there", "/usr/include");
+    link_upper(&place, "src/passwd", "/etc/passwd");
+    link_upper(&place, "src/away", "../../../../../../etc");
+    assert_file(&place, "s.c", &place.two);
+    assert_file(&place, "inc/i.h", &place.two);
+    assert_file(&place, "inc/new.h", &place.one);
+    assert_file(&place, "there/b.h", &place.two);
+    assert_kind(&place, "passwd", SLUICE_STAGED_MISSING);
+    assert_kind(&place, "away/passwd", SLUICE_STAGED_MISSING);
+    g_autofree char *fifo = in_upper(&place, "src/inc/fifo.h");
+    g_assert_no_errno(mkfifo(fifo, 0644));
+    assert_kind(&place, "inc/fifo.h", SLUICE_STAGED_UNKNOWN); /* and nobody waits */
+    kind_of(&place, "s.c", &file);
+    g_assert_true(file.changing && file.changed > 0);
+    /* the same length and a later time */
+    g_usleep(20000);
+    write_upper(&place, "src/s.c", "one");
+    assert_file(&place, "s.c", &place.one);
+    tear_down(&place);
+}
+
+static void test_removed(void)
+{
+    Place place = {NULL};
+    set_up(&place);
+    g_autofree char *whiteout = in_upper(&place, "src/inc/i.h");
+    g_autofree char *opaque = in_upper(&place, "usr/include/x");
+    g_autofree char *folder = g_path_get_dirname(opaque);
+    if (mknod(whiteout, S_IFCHR, 0) != 0 || setxattr(folder, "user.overlay.opaque", "y", 1, 0) != 0) {
+        g_test_skip("no device nodes or attributes here");
+    } else {
+        assert_kind(&place, "inc/i.h", SLUICE_STAGED_MISSING);
+        assert_kind(&place, "/usr/include/a.h", SLUICE_STAGED_MISSING);
+        assert_file(&place, "/usr/lib/x.h", &place.one);
+    }
+    tear_down(&place);
+}
+
+/* ---- Manifests ------------------------------------------------------------------------------------------------------------- */
+
+static GBytes *add(Place *place, GBytes *old, const SluiceDigest *action, const char *const *paths)
+{
+    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
+    g_autoptr(GArray) inputs = g_array_new(FALSE, TRUE, sizeof(ManifestInput));
+    for (; *paths != NULL; paths++) {
+        ManifestInput input = {.path = *paths};
+        sluice_look_at(look, *paths, TRUE, &input.file);
+        g_array_append_val(inputs, input);
+    }
+    GBytes *manifest = launcher_manifest_add(old, action, (ManifestInput *)(void *)inputs->data, inputs->len, look);
+    g_assert_nonnull(manifest);
+    return manifest;
+}
+
+static gboolean holds(Place *place, GBytes *manifest, const SluiceDigest *action)
+{
+    SluiceDigest found;
+    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
+    return launcher_manifest_find(manifest, look, &found) && sluice_digest_equal(&found, action);
+}
+
+static void test_manifest(void)
+{
+    static const char *const paths[] = {
+        "s.c", "inc/i.h", "inc2/i.h", "absent.h", "/usr/include/a.h", "/usr/include/no.h", "/usr/include/link.h", NULL};
+    Place place = {NULL};
+    set_up(&place);
+    g_autoptr(GBytes) first = add(&place, NULL, &place.one, paths);
+    g_assert_true(holds(&place, first, &place.one));
+    write_upper(&place, "src/object.o", "something else");
+    g_assert_true(holds(&place, first, &place.one));
+    write_upper(&place, "src/inc2/i.h", "shadow");
+    g_assert_false(holds(&place, first, &place.one));
+    g_autoptr(GBytes) second = add(&place, first, &place.two, paths);
+    g_assert_true(holds(&place, second, &place.two));
+    g_autofree char *shadow = in_upper(&place, "src/inc2/i.h");
+    g_assert_no_errno(unlink(shadow));
+    g_assert_false(holds(&place, second, &place.two));
+    g_autofree char *folder = g_path_get_dirname(shadow);
+    g_assert_no_errno(rmdir(folder));
+    g_assert_true(holds(&place, second, &place.one));
+    write_upper(&place, "src/inc/i.h", "changed");
+    g_assert_false(holds(&place, second, &place.one));
+    write_upper(&place, "src/inc/i.h", "two");
+    g_assert_true(holds(&place, second, &place.one));
+    write_upper(&place, "usr/include/no.h", "a header of the system's");
+    g_assert_false(holds(&place, second, &place.one));
+    tear_down(&place);
+}
+
+static void test_many_variants(void)
+{
+    static const char *const paths[] = {"s.c", NULL};
+    Place place = {NULL};
+    set_up(&place);
+    g_autoptr(GBytes) manifest = NULL;
+    for (int i = 0; i < 3 * SLUICE_LIMIT_VARIANTS; i++) {
+        SluiceDigest action = place.one;
+        action.size = i;
+        g_autofree char *text = g_strdup_printf("%d", i);
+        g_usleep(5000);
+        write_upper(&place, "src/s.c", text);
+        GBytes *more = add(&place, manifest, &action, paths);
+        g_clear_pointer(&manifest, g_bytes_unref);
+        manifest = more;
+        g_assert_true(holds(&place, manifest, &action));
+    }
+    g_assert_cmpuint(g_bytes_get_size(manifest), <, SLUICE_LIMIT_VARIANTS * 128);
+    tear_down(&place);
+}
+
+static void test_trace(void)
+{
+    static const char records[] = "ma.o\0fs.c\0minc/i.h\0f/usr/include/i.h\0w/tmp/c.s\0f/tmp/c.s\0wa.o\0fold\0wold";
+    g_auto(LauncherTrace) trace = {NULL}, cut = {NULL}, odd = {NULL};
+    guint8 bytes[8 + sizeof records] = {sizeof records};
+    memcpy(bytes + 8, records, sizeof records);
+    g_assert_true(launcher_trace_parse(bytes, sizeof bytes, &trace));
+    g_assert_false(trace.unknown || trace.overflow);
+#define KIND(path) GPOINTER_TO_INT(g_hash_table_lookup(trace.paths, path))
+    g_assert_cmpint(KIND("a.o"), ==, LAUNCHER_TRACE_WRITTEN);
+    g_assert_cmpint(KIND("s.c"), ==, LAUNCHER_TRACE_FOUND);
+    g_assert_cmpint(KIND("inc/i.h"), ==, LAUNCHER_TRACE_MISSING);
+    g_assert_cmpint(KIND("/tmp/c.s"), ==, LAUNCHER_TRACE_WRITTEN);
+    g_assert_cmpint(KIND("old"), ==, LAUNCHER_TRACE_REWRITTEN);
+    bytes[1] = 1; /* more than there is */
+    g_assert_true(launcher_trace_parse(bytes, sizeof bytes, &cut));
+    g_assert_true(cut.overflow);
+    bytes[1] = 0;
+    bytes[8] = 'x';
+    g_assert_false(launcher_trace_parse(bytes, sizeof bytes, &odd));
+}
+
+static void test_launcher(void)
+{
+    Place place = {NULL};
+    SluiceLauncherStats stats;
+    g_autoptr(GError) error = NULL;
+    set_up(&place);
+    SluiceLauncherPlace where = {.root = place.root,
+                                 .environment_root = place.environment,
+                                 .environment = place.one,
+                                 .upper = open(place.upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    SluiceLauncher *launcher = sluice_launcher_new(place.store, &where, &error);
+    g_assert_no_error(error);
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    g_assert_false(sluice_launcher_add_listener(launcher, file, &error));
+    g_assert_error(error, SLUICE_BRIDGE_ERROR, SLUICE_BRIDGE_ERROR_ADDRESS);
+    sluice_launcher_stop(launcher);
+    sluice_launcher_get_stats(launcher, &stats);
+    g_assert_cmpuint(stats.hits + stats.misses + stats.others, ==, 0);
+    g_auto(GStrv) reasons = sluice_launcher_dup_reasons(launcher);
+    g_assert_null(reasons[0]);
+    sluice_launcher_free(launcher);
+    tear_down(&place);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/launcher/staged", test_staged);
+    g_test_add_func("/launcher/upper", test_upper);
+    g_test_add_func("/launcher/removed", test_removed);
+    g_test_add_func("/launcher/manifest", test_manifest);
+    g_test_add_func("/launcher/many-variants", test_many_variants);
+    g_test_add_func("/launcher/trace", test_trace);
+    g_test_add_func("/launcher/server", test_launcher);
+    return g_test_run();
+}
