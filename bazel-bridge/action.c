@@ -249,6 +249,30 @@ static SluiceAction *action_new(const SluiceDigest *digest)
     return action;
 }
 
+GPtrArray *sluice_action_read_arguments(SluiceStore *store, const SluiceDigest *digest)
+{
+    ActionFields fields = {0};
+    CommandFields command = {0};
+    gsize length = 0;
+    g_autoptr(GBytes) bytes = digest->size <= SLUICE_LIMIT_ACTION ? sluice_store_read(store, digest, NULL) : NULL;
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &length) : NULL;
+    if (bytes == NULL ||
+        !sluice_fields_decode(data, length, action_fields, G_N_ELEMENTS(action_fields), &fields, NULL) ||
+        !fields.command.present || fields.command.value.size > SLUICE_LIMIT_COMMAND)
+        return NULL;
+    g_autoptr(GBytes) text = sluice_store_read(store, &fields.command.value, NULL);
+    data = text != NULL ? g_bytes_get_data(text, &length) : NULL;
+    GPtrArray *arguments = NULL;
+    if (text != NULL &&
+        sluice_fields_decode(data, length, command_fields, G_N_ELEMENTS(command_fields), &command, NULL)) {
+        arguments = g_ptr_array_new_with_free_func(g_free);
+        for (guint i = 0; i < sluice_array_length(command.arguments); i++)
+            g_ptr_array_add(arguments, sluice_span_dup(g_array_index(command.arguments, SluiceSpan, i)));
+    }
+    sluice_fields_clear(command_fields, G_N_ELEMENTS(command_fields), &command);
+    return arguments;
+}
+
 static gboolean load_command(SluiceStore *store, const SluiceDigest *digest, SluiceAction *action, GArray *missing,
                              GError **error)
 {

@@ -100,62 +100,20 @@ gboolean sluice_call_admit(SluiceCall *call)
 
 /* ---- End ---------------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    SluiceSpan tool, action, invocation, target;
-} Metadata;
-
-static const SluiceFieldSpec metadata_fields[] = {
-    {1, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(Metadata, tool)},
-    {2, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Metadata, action)},
-    {3, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Metadata, invocation)},
-    {6, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Metadata, target)},
-};
-
-typedef struct {
-    SluiceSpan name, version;
-} Tool;
-
-static const SluiceFieldSpec tool_fields[] = {
-    {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Tool, name)},
-    {2, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(Tool, version)},
-};
-
-/* Names that a client gave itself are shortened; NULL for none. */
-static char *take_name(SluiceSpan span)
-{
-    if (span.length == 0)
-        return NULL;
-    return g_utf8_make_valid((const char *)span.data, (gssize)MIN(span.length, (gsize)SLUICE_LIMIT_CLIENT_NAME));
-}
-
-static char *take_tool(SluiceSpan span)
-{
-    Tool tool = {0};
-    if (!sluice_fields_decode(span.data, span.length, tool_fields, G_N_ELEMENTS(tool_fields), &tool, NULL))
-        return NULL;
-    g_autofree char *name = take_name(tool.name), *version = take_name(tool.version);
-    return version != NULL ? g_strdup_printf("%s %s", name != NULL ? name : "", version) : g_steal_pointer(&name);
-}
-
 /* Of a call of a method that there is not, what the client called it. */
 static char *take_method(const SluiceCall *call)
 {
     if (call->method != &sluice_unknown_method)
         return g_strdup(call->method->name);
     SluiceSpan name = {GRPC_SLICE_START_PTR(call->details.method), GRPC_SLICE_LENGTH(call->details.method)};
-    return take_name(name);
+    return sluice_client_name(name);
 }
 
 static void observe(SluiceCall *call, int64_t now)
 {
     const SluiceAttendance *attendance = call->attendance;
-    const grpc_slice *header = sluice_call_find_header(call, "build.bazel.remote.execution.v2.requestmetadata-bin");
-    Metadata metadata = {0};
-    if (header != NULL && !sluice_fields_decode(GRPC_SLICE_START_PTR(*header), GRPC_SLICE_LENGTH(*header),
-                                                metadata_fields, G_N_ELEMENTS(metadata_fields), &metadata, NULL))
-        metadata = (Metadata){0};
-    g_autofree char *tool = take_tool(metadata.tool), *action = take_name(metadata.action);
-    g_autofree char *invocation = take_name(metadata.invocation), *target = take_name(metadata.target);
+    g_auto(SluiceClient) client = {0};
+    sluice_call_get_client(call, &client);
     g_autofree char *method = take_method(call);
     SluiceCallRecord record = {
         .method = method,
@@ -168,10 +126,10 @@ static void observe(SluiceCall *call, int64_t now)
         .duration_us = now - attendance->arrived,
         .bytes_received = attendance->received,
         .bytes_sent = attendance->sent,
-        .tool = tool,
-        .invocation = invocation,
-        .action = action,
-        .target = target,
+        .tool = client.tool,
+        .invocation = client.invocation,
+        .action = client.action,
+        .target = client.target,
     };
     call->endpoint->observer.call_ended(&record, call->endpoint->observer.data);
 }

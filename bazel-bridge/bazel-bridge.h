@@ -47,6 +47,68 @@ void sluice_environment_digest(const SluiceEnvironment *environment, SluiceDiges
 void sluice_witness_key(const SluiceDigest *environment, const SluiceDigest *action, SluiceDigest *key,
                         GBytes **witness);
 
+/* Reads an Environment back; NOT_FOUND, or PROTO errors if the blob is none.  Its strings are new: clear it. */
+gboolean sluice_environment_read(SluiceStore *store, const SluiceDigest *digest, SluiceEnvironment *out,
+                                 GError **error);
+void sluice_environment_clear(SluiceEnvironment *environment);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceEnvironment, sluice_environment_clear)
+/* What a witness Action is the witness of.  FALSE: it is none. */
+gboolean sluice_witness_read(GBytes *witness, SluiceDigest *environment, SluiceDigest *action);
+
+/* The words of an action's command (char *), or NULL: it is not in the store, or no action.  They come from a client. */
+GPtrArray *sluice_action_read_arguments(SluiceStore *store, const SluiceDigest *digest);
+
+typedef struct {
+    char *path;
+    gboolean directory;
+    gboolean has_digest; /* of a file its own, of a directory that of its Tree or of itself */
+    SluiceDigest digest;
+    char *target; /* of a symlink, else NULL */
+} SluiceNamedOutput;
+/* The outputs that an encoded ActionResult names, SluiceNamedOutput in an array that frees them; `exit_code` may be NULL. */
+GPtrArray *sluice_result_read_outputs(GBytes *result, int *exit_code, GError **error);
+
+/* ---- Origins: where a result came from ------------------------------------------------------------------------------------------ */
+
+typedef enum {
+    SLUICE_PRODUCER_UNKNOWN,
+    SLUICE_PRODUCER_EXECUTOR, /* ours */
+    SLUICE_PRODUCER_CLUSTER,  /* executed there */
+    SLUICE_PRODUCER_CLIENT,   /* a client that may store results */
+    SLUICE_PRODUCER_FETCHED   /* found in the cluster's action cache: who made it, it does not say */
+} SluiceProducer;
+
+/* What executing an action again told of the result that was kept. */
+typedef enum {
+    SLUICE_AUDIT_NONE,
+    SLUICE_AUDIT_SAME,
+    SLUICE_AUDIT_MESSAGES, /* only its standard output or error is another */
+    SLUICE_AUDIT_UNSTABLE, /* it differs, but from one run to the next, too: the action is not deterministic */
+    SLUICE_AUDIT_WRONG,    /* two runs agree with each other where they differ from it */
+    SLUICE_AUDIT_IMPOSSIBLE
+} SluiceAuditVerdict;
+
+/* The note beside a result in the store (cas.h).  Strings are NULL where nothing is known; but for `element` and `project` they come from peers,
+ * are unproven, and may hold anything that is valid UTF-8: strip them before they are shown. */
+typedef struct {
+    SluiceProducer producer;
+    gboolean has_environment; /* FALSE: a plain cache */
+    SluiceDigest environment, action;
+    int64_t stored; /* seconds since 1970 */
+    char *element, *project;
+    char *tool, *invocation, *target, *mnemonic;
+    char *user, *peer; /* of a client that showed who it is */
+    char *cluster;     /* its URL and instance */
+    SluiceAuditVerdict audit;
+    int64_t audited;      /* seconds since 1970 */
+    char *findings;       /* lines: what differed, and who had made it */
+    gboolean has_refused; /* WRONG: the result that is not kept again, whoever brings it */
+    SluiceDigest refused; /* its outputs */
+} SluiceOrigin;
+gboolean sluice_origin_decode(const void *data, gsize length, SluiceOrigin *out, GError **error);
+void sluice_origin_clear(SluiceOrigin *origin);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceOrigin, sluice_origin_clear)
+
 /* ---- Bridge --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct SluiceBridge SluiceBridge;
@@ -91,6 +153,25 @@ typedef struct {
     unsigned parallel;
     int64_t timeout_us; /* the longest that an action may take, and may ask for; 0: any */
 } SluiceExecutor;
+
+/* ---- Audits: hits that are executed again, after they were answered ------------------------------------------------------------------- */
+
+/* One hit.  Borrowed for the call. */
+typedef struct {
+    SluiceAuditVerdict verdict;
+    SluiceDigest key, action;
+    const SluiceOrigin *made, *asked; /* who had made the result, as far as that is known; who was given it */
+    const char *const *differences;   /* NULL-terminated: "OUTPUT: HERE file DIGEST, cached file DIGEST" */
+    const char *reason;               /* IMPOSSIBLE */
+    gboolean dropped;                 /* WRONG: nothing stands in its place, because the action fails */
+} SluiceAuditReport;
+
+typedef struct {
+    unsigned percent; /* of the keys, always the same ones; 0: none */
+    /* Called on threads of the bridge for each hit whose verdict is not SAME; may be NULL. */
+    void (*report)(const SluiceAuditReport *report, gpointer data);
+    gpointer data;
+} SluiceAuditPolicy;
 
 /* ---- Upstream: a cluster behind the endpoints (design section 8) ------------------------------------------------------------ */
 
@@ -261,15 +342,18 @@ typedef struct {
     SluiceTls *tls;           /* borrowed; NULL: TCP is not encrypted.  UNIX sockets never are */
     const SluiceCallObserver *observer; /* copied; or NULL */
     gboolean metered;                   /* keeps what sluice_endpoint_put_metrics tells */
+    const char *project;                /* of the element, for origins; or NULL */
+    SluiceAuditPolicy audit;            /* needs an executor */
 } SluiceEndpointPolicy;
 
 /* Counted since the endpoint was opened. */
 typedef struct {
     uint64_t calls; /* of any method */
     uint64_t lookups, hits, misses, updates, updates_refused;
-    uint64_t bytes_read, bytes_written; /* blob contents */
-    uint64_t errors;                    /* calls answered with a status that is the client's fault */
-    uint64_t executed;                  /* actions that were run to their end */
+    uint64_t bytes_read, bytes_written;           /* blob contents */
+    uint64_t errors;                              /* calls answered with a status that is the client's fault */
+    uint64_t executed;                            /* actions that were run to their end */
+    uint64_t audits[SLUICE_AUDIT_IMPOSSIBLE + 1]; /* by verdict; NONE: begun, or waiting, or given up */
 } SluiceEndpointStats;
 
 typedef struct SluiceEndpoint SluiceEndpoint;
@@ -288,6 +372,9 @@ int sluice_address_bind_tcp(const char *address, int *port, GError **error);
 void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *stats);
 /* Appends what a `metered` endpoint counted, in Prometheus' text format. */
 void sluice_endpoint_put_metrics(SluiceEndpoint *endpoint, GString *out);
+/* Waits for audits that were begun, with all threads that the executor may have, until `cancellable` (may be NULL) gives them up.  No call is waited
+ * for. */
+void sluice_endpoint_finish_audits(SluiceEndpoint *endpoint, GCancellable *cancellable);
 /* The health service says NOT_SERVING from now on. */
 void sluice_endpoint_set_unhealthy(SluiceEndpoint *endpoint);
 /* Stops listening, tells clients to go elsewhere, and gives calls so many seconds to end.  FALSE: some have not. Only close may follow. */

@@ -71,6 +71,13 @@ enum {
     SLUICE_LIMIT_TOKEN_FILE = SLUICE_MIB,
     /* What is kept of a name that a client gave itself. */
     SLUICE_LIMIT_CLIENT_NAME = 256,
+    /* Audits of one endpoint that wait, and keys that are remembered as audited: what goes beyond is counted, and not audited. */
+    SLUICE_LIMIT_AUDITS = 16 * SLUICE_KIB,
+    SLUICE_LIMIT_AUDITED_KEYS = 256 * SLUICE_KIB,
+    /* Files, links and directories of one result that are compared, and differences that are told; what is kept of them. */
+    SLUICE_LIMIT_COMPARED = SLUICE_MIB,
+    SLUICE_LIMIT_DIFFERENCES = 20,
+    SLUICE_LIMIT_FINDINGS = 4 * SLUICE_KIB,
     /* Streams that wait for a change of the server's health. */
     SLUICE_LIMIT_HEALTH_WATCHERS = 256,
 

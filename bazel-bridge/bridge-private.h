@@ -41,6 +41,7 @@ typedef struct SluiceTunnels SluiceTunnels;
 typedef struct SluiceAttendance SluiceAttendance;
 typedef struct SluiceHealth SluiceHealth;
 typedef struct SluiceMetrics SluiceMetrics;
+typedef struct SluiceAudits SluiceAudits;
 typedef void (*SluiceCallFunc)(SluiceCall *call);
 
 /* ---- Bridge and endpoints (bridge.c, endpoint.c) -------------------------------------------------------------------------- */
@@ -81,17 +82,20 @@ typedef struct {
 typedef struct {
     _Atomic uint64_t calls, lookups, hits, misses, updates, updates_refused, bytes_read, bytes_written, errors,
         executed, connections, unauthenticated, forbidden;
+    _Atomic uint64_t audits[SLUICE_AUDIT_IMPOSSIBLE + 1];
 } SluiceCounters;
 
 struct SluiceEndpoint {
     SluiceBridge *bridge;
     grpc_server *server;
     gboolean keyed; /* by `environment`; else by the client's own digests */
+    char *project;  /* or NULL */
     SluiceDigest environment;
     SluiceCacheWrites cache_writes;
     char *label;
     SluiceUpstream *upstream;     /* borrowed; NULL: there is only the store */
     SluiceExecutions *executions; /* NULL: it has no executor */
+    SluiceAudits *audits;         /* NULL: hits are not audited */
     SluiceUploads *uploads;
     gboolean attended; /* its calls have an attendance: for access, observer or metrics */
     SluiceAccess *access;
@@ -300,6 +304,10 @@ typedef struct {
     SluiceDigestField tree, root; /* at least one of them */
 } SluiceOutputDirectory;
 
+typedef struct {
+    SluiceSpan path, target;
+} SluiceOutputSymlink;
+
 /* What we look at in an ActionResult. */
 typedef struct {
     GArray *files, *directories;                           /* SluiceSpan: OutputFile, OutputDirectory */
@@ -314,6 +322,7 @@ void sluice_result_clear(SluiceResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceResult, sluice_result_clear)
 gboolean sluice_output_file_decode(SluiceSpan bytes, SluiceOutputFile *out, GError **error);
 gboolean sluice_output_directory_decode(SluiceSpan bytes, SluiceOutputDirectory *out, GError **error);
+gboolean sluice_output_symlink_decode(SluiceSpan bytes, SluiceOutputSymlink *out, GError **error);
 /* What an update must fulfil; PROTO errors. */
 gboolean sluice_result_check(const SluiceResult *result, GError **error);
 /* Every file, stream, Tree and all they name is in the store, each Tree has all its Directories, and a Tree and a root of one output are the
@@ -334,10 +343,45 @@ gboolean sluice_directory_scan(SluiceSpan bytes, GArray *files, GArray *director
 void sluice_proxy_key(SluiceEndpoint *endpoint, const SluiceDigest *action, SluiceDigest *key, GBytes **witness);
 /* NULL with SLUICE_CAS_ERROR_NOT_FOUND is a miss.  Completeness is not looked at. */
 GBytes *sluice_proxy_lookup(SluiceEndpoint *endpoint, const SluiceDigest *action, GError **error);
-/* Keeps the result, and the witness where there is one. */
-gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action, GBytes *result, GError **error);
+/* Keeps the result with where it came from (the origin's action is that of the result), and the witness where there is one.  *kept (may be NULL) is
+ * FALSE if an audit has shown this very result to be wrong. */
+gboolean sluice_proxy_store(SluiceEndpoint *endpoint, GBytes *result, SluiceOrigin *origin, gboolean *kept,
+                            GError **error);
 /* The constant Command of every witness. */
 GBytes *sluice_witness_command(void);
+
+/* ---- Clients (client.c) and origins (origin.c) ----------------------------------------------------------------------------------- */
+
+/* What a client calls itself and its action: valid UTF-8 of bounded length, NULL where it said nothing. */
+typedef struct {
+    char *tool, *action, *invocation, *mnemonic, *target;
+} SluiceClient;
+void sluice_call_get_client(SluiceCall *call, SluiceClient *out);
+void sluice_client_clear(SluiceClient *client);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceClient, sluice_client_clear)
+/* A name that a client gave itself, shortened; NULL for none. */
+char *sluice_client_name(SluiceSpan span);
+
+/* Of what the call is about; the producer, the cluster and the times are left to be set. */
+SluiceOrigin *sluice_origin_new(SluiceCall *call, const SluiceDigest *action);
+void sluice_origin_free(SluiceOrigin *origin);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceOrigin, sluice_origin_free)
+/* The note of a result that is stored now. */
+GBytes *sluice_origin_encode(const SluiceOrigin *origin);
+
+/* FALSE: nothing is known; clear it all the same. */
+gboolean sluice_origin_read(SluiceStore *store, const SluiceDigest *key, SluiceOrigin *out);
+/* Whether an audit has shown the result to be wrong for this key.  If not, what audits found is taken over into the origin of the new one. */
+gboolean sluice_origin_refuses(SluiceStore *store, const SluiceDigest *key, GBytes *result, SluiceOrigin *origin);
+
+/* ---- Audits (audit.c) -------------------------------------------------------------------------------------------------------------- */
+
+SluiceAudits *sluice_audits_new(SluiceEndpoint *endpoint, const SluiceExecutor *executor,
+                                const SluiceAuditPolicy *policy);
+/* Gives up what is not done. */
+void sluice_audits_free(SluiceAudits *audits);
+/* The call is answered with the result of the action that is kept here: perhaps it is one of those to be audited.  Does not wait. */
+void sluice_audits_note_hit(SluiceCall *call, const SluiceDigest *action);
 
 /* ---- Attended endpoints (attend.c, metrics.c, service-health.c) ------------------------------------------------------------------- */
 

@@ -84,6 +84,7 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
         endpoint->environment = *policy->environment;
     endpoint->cache_writes = policy->cache_writes;
     endpoint->label = g_strdup(policy->label);
+    endpoint->project = g_strdup(policy->project);
     endpoint->uploads = sluice_uploads_new();
     endpoint->upstream = policy->upstream;
     endpoint->access = policy->access;
@@ -97,6 +98,8 @@ SluiceEndpoint *sluice_endpoint_new(SluiceBridge *bridge, const SluiceEndpointPo
     if (policy->executor != NULL ||
         (policy->upstream != NULL && sluice_upstream_has_execution(policy->upstream, endpoint->keyed)))
         endpoint->executions = sluice_executions_new(endpoint, policy->executor);
+    if (policy->executor != NULL && policy->audit.percent > 0)
+        endpoint->audits = sluice_audits_new(endpoint, policy->executor, &policy->audit);
     endpoint->stopped_tag.done = endpoint_stopped;
     endpoint->server = create_server(bridge);
     grpc_server_register_completion_queue(endpoint->server, bridge->queue, NULL);
@@ -196,6 +199,8 @@ void sluice_endpoint_get_stats(SluiceEndpoint *endpoint, SluiceEndpointStats *st
         .errors = counters->errors,
         .executed = counters->executed,
     };
+    for (gsize i = 0; i < G_N_ELEMENTS(stats->audits); i++)
+        stats->audits[i] = counters->audits[i];
 }
 
 static void put_counter(GString *out, const char *name, const char *help, uint64_t value)
@@ -210,6 +215,19 @@ static void put_pair(GString *out, const char *name, const char *help, const cha
     g_string_append_printf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
     g_string_append_printf(out, "%s{%s=\"%s\"} %" G_GUINT64_FORMAT "\n", name, label, values[0], first);
     g_string_append_printf(out, "%s{%s=\"%s\"} %" G_GUINT64_FORMAT "\n", name, label, values[1], second);
+}
+
+static void put_audits(GString *out, SluiceCounters *counters)
+{
+    static const char *const verdicts[] = {
+        [SLUICE_AUDIT_NONE] = "pending",      [SLUICE_AUDIT_SAME] = "same",   [SLUICE_AUDIT_MESSAGES] = "messages",
+        [SLUICE_AUDIT_UNSTABLE] = "unstable", [SLUICE_AUDIT_WRONG] = "wrong", [SLUICE_AUDIT_IMPOSSIBLE] = "impossible",
+    };
+    g_string_append(out, "# HELP sluice_audited_hits Hits that were chosen to be executed again, by what that told.\n"
+                         "# TYPE sluice_audited_hits gauge\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(verdicts); i++)
+        g_string_append_printf(out, "sluice_audited_hits{verdict=\"%s\"} %" G_GUINT64_FORMAT "\n", verdicts[i],
+                               (uint64_t)counters->audits[i]);
 }
 
 void sluice_endpoint_put_metrics(SluiceEndpoint *endpoint, GString *out)
@@ -229,6 +247,8 @@ void sluice_endpoint_put_metrics(SluiceEndpoint *endpoint, GString *out)
     put_pair(out, "sluice_refused_calls_total", "Calls refused for who made them.", "reason", reasons,
              counters->unauthenticated, counters->forbidden);
     put_counter(out, "sluice_executed_actions_total", "Actions that were run to their end.", counters->executed);
+    if (endpoint->audits != NULL)
+        put_audits(out, counters);
     put_counter(out, "sluice_connections_accepted_total", "Connections accepted.", counters->connections);
     put_counter(out, "sluice_tls_handshake_failures_total", "Clients that did not get through the TLS handshake.",
                 tunnels != NULL ? sluice_tunnels_count_failures(tunnels) : 0);
@@ -283,11 +303,13 @@ void sluice_endpoint_close(SluiceEndpoint *endpoint)
     g_mutex_unlock(&bridge->lock);
     grpc_server_destroy(endpoint->server);
     g_clear_pointer(&endpoint->executions, sluice_executions_free);
+    g_clear_pointer(&endpoint->audits, sluice_audits_free);
     sluice_uploads_free(endpoint->uploads);
     g_clear_pointer(&endpoint->metrics, sluice_metrics_free);
     sluice_health_free(endpoint->health);
     g_free(endpoint->registered);
     g_free(endpoint->loads);
     g_free(endpoint->label);
+    g_free(endpoint->project);
     g_free(endpoint);
 }

@@ -106,3 +106,82 @@ void sluice_witness_key(const SluiceDigest *environment, const SluiceDigest *act
     if (witness != NULL)
         *witness = g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
+
+/* ---- Reading them back -------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    SluiceDigestField root;
+    SluiceSpan os, isa, scope;
+    int64_t uid, gid, layout;
+} EnvironmentFields;
+
+static const SluiceFieldSpec environment_fields[] = {
+    {ENVIRONMENT_ROOT, SLUICE_FIELD_DIGEST, G_STRUCT_OFFSET(EnvironmentFields, root)},
+    {ENVIRONMENT_OS, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(EnvironmentFields, os)},
+    {ENVIRONMENT_ISA, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(EnvironmentFields, isa)},
+    {ENVIRONMENT_UID, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(EnvironmentFields, uid)},
+    {ENVIRONMENT_GID, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(EnvironmentFields, gid)},
+    {ENVIRONMENT_LAYOUT, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(EnvironmentFields, layout)},
+    {ENVIRONMENT_SCOPE, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(EnvironmentFields, scope)},
+};
+
+gboolean sluice_environment_read(SluiceStore *store, const SluiceDigest *digest, SluiceEnvironment *out, GError **error)
+{
+    EnvironmentFields fields = {0};
+    gsize length = 0;
+    *out = (SluiceEnvironment){0};
+    g_autoptr(GBytes) bytes = sluice_store_read(store, digest, error);
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &length) : NULL;
+    if (bytes == NULL ||
+        !sluice_fields_decode(data, length, environment_fields, G_N_ELEMENTS(environment_fields), &fields, error))
+        return FALSE;
+    if (!fields.root.present) {
+        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "this is no Environment");
+        return FALSE;
+    }
+    *out = (SluiceEnvironment){
+        .root = fields.root.value,
+        .os = sluice_span_dup(fields.os),
+        .isa = sluice_span_dup(fields.isa),
+        .uid = (uint32_t)fields.uid,
+        .gid = (uint32_t)fields.gid,
+        .layout = (uint32_t)fields.layout,
+        .scope = sluice_span_dup(fields.scope),
+    };
+    return TRUE;
+}
+
+void sluice_environment_clear(SluiceEnvironment *environment)
+{
+    g_free((char *)environment->os);
+    g_free((char *)environment->isa);
+    g_free((char *)environment->scope);
+    *environment = (SluiceEnvironment){0};
+}
+
+static const uint8_t *salt_take(const uint8_t *at, SluiceDigest *digest)
+{
+    uint64_t size = 0;
+    memcpy(digest->hash, at, SLUICE_HASH_BYTES);
+    at += SLUICE_HASH_BYTES;
+    for (int i = 0; i < 8; i++)
+        size = size << 8 | *at++;
+    digest->size = (int64_t)size;
+    return at;
+}
+
+gboolean sluice_witness_read(GBytes *witness, SluiceDigest *environment, SluiceDigest *action)
+{
+    const uint8_t *salt = NULL;
+    gsize length = 0, salt_length = 0;
+    const void *data = g_bytes_get_data(witness, &length);
+    if (!sluice_action_get_salt(data, length, &salt, &salt_length, NULL) || salt_length != SALT_LENGTH ||
+        memcmp(salt, witness_tag, sizeof witness_tag) != 0)
+        return FALSE;
+    salt_take(salt_take(salt + sizeof witness_tag, environment), action);
+    /* what only begins like one is none */
+    g_autoptr(GBytes) again = NULL;
+    SluiceDigest key;
+    sluice_witness_key(environment, action, &key, &again);
+    return g_bytes_equal(again, witness);
+}

@@ -13,6 +13,7 @@ struct SluiceJob {
     int references;
     char *name;
     SluiceAction *action;
+    SluiceOrigin *origin; /* of the call that began it */
     SluiceDigest key;
     gboolean joinable; /* is in `by_key` */
     int priority;
@@ -54,6 +55,7 @@ static void job_unref(SluiceJob *job)
     if (--job->references > 0)
         return;
     sluice_action_free(job->action);
+    sluice_origin_free(job->origin);
     g_object_unref(job->cancellable);
     g_clear_pointer(&job->result, g_bytes_unref);
     g_clear_pointer(&job->failure, g_bytes_unref);
@@ -67,13 +69,15 @@ static void remove_from_table(gpointer data)
     job_unref(data);
 }
 
-static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, const SluiceDigest *key, int priority)
+static SluiceJob *job_new(SluiceExecutions *executions, SluiceAction *action, const SluiceDigest *key, int priority,
+                          SluiceOrigin *origin)
 {
     SluiceJob *job = g_new0(SluiceJob, 1);
     g_autofree char *id = g_uuid_string_random();
     job->executions = executions;
     job->name = g_strconcat("executions/", id, NULL);
     job->action = action;
+    job->origin = origin;
     job->key = *key;
     job->cancellable = g_cancellable_new();
     job->joinable = !action->do_not_cache;
@@ -294,28 +298,31 @@ static void set_failure(SluiceJob *job, GError *error)
     g_error_free(error);
 }
 
-static gboolean run_action(SluiceJob *job, SluiceExecutionOutcome *outcome, GError **error)
+gboolean sluice_action_run(SluiceStore *store, const SluiceExecutor *executor, const SluiceAction *action,
+                           GCancellable *cancellable, SluiceExecutionOutcome *outcome, GError **error)
 {
-    SluiceExecutions *executions = job->executions;
-    const SluiceAction *action = job->action;
     SluiceExecution execution = {
         .arguments = (const char *const *)action->arguments->pdata,
         .environment = (const char *const *)action->environment->pdata,
         .working_directory = action->working_directory,
-        .timeout_us = action->timeout_us > 0 ? action->timeout_us : executions->executor.timeout_us,
+        .timeout_us = action->timeout_us > 0 ? action->timeout_us : executor->timeout_us,
     };
-    return sluice_action_make_parents(executions->endpoint->bridge->store, action, &execution.input_root, error) &&
-           executions->executor.execute(&execution, job->cancellable, outcome, executions->executor.data, error);
+    return sluice_action_make_parents(store, action, &execution.input_root, error) &&
+           executor->execute(&execution, cancellable, outcome, executor->data, error);
 }
 
 /* Only what succeeded, and only where the client asked for nothing else. */
-static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, GError **error)
+static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, SluiceProducer producer, GError **error)
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     if (exit_code != 0 || job->action->do_not_cache || endpoint->cache_writes == SLUICE_CACHE_WRITES_OFF)
         return TRUE;
     SLUICE_COUNT(endpoint, updates, 1);
-    return sluice_proxy_store(endpoint, &job->action->digest, result, error);
+    job->origin->producer = producer;
+    job->origin->stored = g_get_real_time() / G_USEC_PER_SEC;
+    if (producer == SLUICE_PRODUCER_CLUSTER && job->origin->cluster == NULL)
+        job->origin->cluster = sluice_upstream_name(endpoint->upstream->execution);
+    return sluice_proxy_store(endpoint, result, job->origin, NULL, error);
 }
 
 /* The cluster has it under a client's own digest already. */
@@ -323,7 +330,7 @@ static gboolean keep_of_cluster(SluiceJob *job, const SluiceClusterOutcome *outc
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     if (endpoint->keyed)
-        return keep(job, outcome->failed, outcome->result, error);
+        return keep(job, outcome->failed, outcome->result, SLUICE_PRODUCER_CLUSTER, error);
     return outcome->failed || job->action->do_not_cache ||
            sluice_store_put_result(endpoint->bridge->store, &job->action->digest, outcome->result, error);
 }
@@ -361,6 +368,9 @@ static gboolean run_on_cluster(SluiceJob *job)
                                     on_staged,
                                     job};
     if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
+        if (outcome.code == GRPC_STATUS_OK && !outcome.failed &&
+            sluice_origin_refuses(endpoint->bridge->store, &job->key, outcome.result, job->origin))
+            return FALSE; /* it has a result that an audit here has shown to be wrong */
         SLUICE_COUNT(endpoint, executed, 1);
         take_cluster_outcome(job, &outcome);
         return TRUE;
@@ -382,14 +392,16 @@ static void run_here(SluiceJob *job)
     SluiceExecutionOutcome outcome = {0};
     GError *error = NULL;
     set_stage(job, SLUICE_STAGE_EXECUTING);
-    if (g_cancellable_set_error_if_cancelled(job->cancellable, &error) || !run_action(job, &outcome, &error)) {
+    if (g_cancellable_set_error_if_cancelled(job->cancellable, &error) ||
+        !sluice_action_run(endpoint->bridge->store, &job->executions->executor, job->action, job->cancellable, &outcome,
+                           &error)) {
         set_failure(job, error);
         return;
     }
     SLUICE_COUNT(endpoint, executed, 1);
     g_autoptr(GBytes) result =
         sluice_outputs_collect(endpoint->bridge->store, job->action, &outcome, &job->times, &error);
-    if (result == NULL || !keep(job, outcome.exit_code, result, &error)) {
+    if (result == NULL || !keep(job, outcome.exit_code, result, SLUICE_PRODUCER_EXECUTOR, &error)) {
         set_failure(job, error);
         g_free(outcome.stopped);
         return;
@@ -491,12 +503,13 @@ void sluice_executions_start(SluiceExecutions *executions, SluiceCall *call, Slu
 {
     SluiceDigest key;
     sluice_proxy_key(executions->endpoint, &action->digest, &key, NULL);
+    g_autoptr(SluiceOrigin) origin = sluice_origin_new(call, &action->digest);
     g_mutex_lock(&executions->lock);
     SluiceJob *job = action->do_not_cache ? NULL : g_hash_table_lookup(executions->by_key, &key);
     if (job != NULL) {
         sluice_action_free(action);
     } else {
-        job = job_new(executions, action, &key, request->priority);
+        job = job_new(executions, action, &key, request->priority, g_steal_pointer(&origin));
         g_thread_pool_push(executions->threads, job, NULL);
     }
     attach(job, call, request);

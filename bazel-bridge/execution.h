@@ -45,6 +45,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceAction, sluice_action_free)
 /* The input root with the parents of all outputs, and the working directory. */
 gboolean sluice_action_make_parents(SluiceStore *store, const SluiceAction *action, SluiceDigest *root, GError **error);
 
+/* Executes it as `executor` does. */
+gboolean sluice_action_run(SluiceStore *store, const SluiceExecutor *executor, const SluiceAction *action,
+                           GCancellable *cancellable, SluiceExecutionOutcome *outcome, GError **error);
+
 /* ---- Results (outputs.c) --------------------------------------------------------------------------------------------------------- */
 
 /* When what happened to an action: g_get_real_time(). */

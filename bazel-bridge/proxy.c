@@ -39,15 +39,22 @@ static GBytes *never_empty(GBytes *result)
     return g_byte_array_free_to_bytes(bytes);
 }
 
-gboolean sluice_proxy_store(SluiceEndpoint *endpoint, const SluiceDigest *action, GBytes *result, GError **error)
+gboolean sluice_proxy_store(SluiceEndpoint *endpoint, GBytes *result, SluiceOrigin *origin, gboolean *kept_it,
+                            GError **error)
 {
     SluiceStore *store = endpoint->bridge->store;
     SluiceDigest key;
     g_autoptr(GBytes) witness = NULL;
     g_autoptr(GBytes) kept = never_empty(result);
-    sluice_proxy_key(endpoint, action, &key, &witness);
+    sluice_proxy_key(endpoint, &origin->action, &key, &witness);
+    gboolean refused = sluice_origin_refuses(store, &key, result, origin);
+    if (kept_it != NULL)
+        *kept_it = !refused;
+    if (refused)
+        return TRUE;
+    g_autoptr(GBytes) note = sluice_origin_encode(origin);
     if (witness != NULL && !store_witness(store, witness, error))
         return FALSE;
-    return sluice_store_put_result(store, &key, kept, error) &&
+    return sluice_store_put_result_with_note(store, &key, kept, note, error) &&
            (endpoint->upstream == NULL || sluice_upstream_enqueue(endpoint->upstream, &key, kept, error));
 }

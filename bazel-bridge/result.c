@@ -100,17 +100,20 @@ static gboolean check_directory(SluiceSpan bytes, GError **error)
     return TRUE;
 }
 
+gboolean sluice_output_symlink_decode(SluiceSpan bytes, SluiceOutputSymlink *out, GError **error)
+{
+    static const SluiceFieldSpec specs[] = {
+        {1, SLUICE_FIELD_STRING, FIELD(SluiceOutputSymlink, path)},
+        {2, SLUICE_FIELD_STRING, FIELD(SluiceOutputSymlink, target)},
+    };
+    *out = (SluiceOutputSymlink){0};
+    return sluice_fields_decode(bytes.data, bytes.length, specs, G_N_ELEMENTS(specs), out, error);
+}
+
 static gboolean check_symlink(SluiceSpan bytes, GError **error)
 {
-    typedef struct {
-        SluiceSpan path, target;
-    } Symlink;
-    static const SluiceFieldSpec specs[] = {
-        {1, SLUICE_FIELD_STRING, FIELD(Symlink, path)},
-        {2, SLUICE_FIELD_STRING, FIELD(Symlink, target)},
-    };
-    Symlink symlink = {0};
-    if (!sluice_fields_decode(bytes.data, bytes.length, specs, G_N_ELEMENTS(specs), &symlink, error))
+    SluiceOutputSymlink symlink;
+    if (!sluice_output_symlink_decode(bytes, &symlink, error))
         return FALSE;
     if (!is_relative(symlink.path))
         return refuse(error, symlink.path, "has no relative path");
@@ -131,4 +134,81 @@ gboolean sluice_result_check(const SluiceResult *result, GError **error)
            check_each(result->symlinks, check_symlink, error) &&
            check_each(result->file_symlinks, check_symlink, error) &&
            check_each(result->directory_symlinks, check_symlink, error);
+}
+
+/* ---- For those who only show it -------------------------------------------------------------------------------------------- */
+
+static void named_free(gpointer data)
+{
+    SluiceNamedOutput *output = data;
+    g_free(output->path);
+    g_free(output->target);
+    g_free(output);
+}
+
+static SluiceNamedOutput *add_named(GPtrArray *out, SluiceSpan path)
+{
+    SluiceNamedOutput *output = g_new0(SluiceNamedOutput, 1);
+    output->path = sluice_span_dup(path);
+    g_ptr_array_add(out, output);
+    return output;
+}
+
+static void set_digest(SluiceNamedOutput *output, const SluiceDigestField *digest)
+{
+    output->has_digest = digest->present;
+    output->digest = digest->value;
+}
+
+static gboolean name_file(GPtrArray *out, SluiceSpan bytes, GError **error)
+{
+    SluiceOutputFile file;
+    if (!sluice_output_file_decode(bytes, &file, error))
+        return FALSE;
+    set_digest(add_named(out, file.path), &file.digest);
+    return TRUE;
+}
+
+static gboolean name_directory(GPtrArray *out, SluiceSpan bytes, GError **error)
+{
+    SluiceOutputDirectory directory;
+    if (!sluice_output_directory_decode(bytes, &directory, error))
+        return FALSE;
+    SluiceNamedOutput *output = add_named(out, directory.path);
+    output->directory = TRUE;
+    set_digest(output, directory.root.present ? &directory.root : &directory.tree);
+    return TRUE;
+}
+
+static gboolean name_symlink(GPtrArray *out, SluiceSpan bytes, GError **error)
+{
+    SluiceOutputSymlink symlink;
+    if (!sluice_output_symlink_decode(bytes, &symlink, error))
+        return FALSE;
+    add_named(out, symlink.path)->target = sluice_span_dup(symlink.target);
+    return TRUE;
+}
+
+static gboolean name_each(GPtrArray *out, const GArray *outputs, gboolean (*name)(GPtrArray *, SluiceSpan, GError **),
+                          GError **error)
+{
+    for (guint i = 0; i < sluice_array_length(outputs); i++)
+        if (!name(out, g_array_index(outputs, SluiceSpan, i), error))
+            return FALSE;
+    return TRUE;
+}
+
+GPtrArray *sluice_result_read_outputs(GBytes *bytes, int *exit_code, GError **error)
+{
+    g_auto(SluiceResult) result = {0};
+    g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(named_free);
+    if (!sluice_result_decode(bytes, &result, error) || !name_each(out, result.files, name_file, error) ||
+        !name_each(out, result.directories, name_directory, error) ||
+        !name_each(out, result.symlinks, name_symlink, error) ||
+        !name_each(out, result.file_symlinks, name_symlink, error) ||
+        !name_each(out, result.directory_symlinks, name_symlink, error))
+        return NULL;
+    if (exit_code != NULL)
+        *exit_code = (int)result.exit_code;
+    return g_steal_pointer(&out);
 }

@@ -52,7 +52,8 @@ static void ask_upstream(SluiceCall *call)
     GError *error = NULL;
     g_clear_pointer(&lookup->result, g_bytes_unref);
     sluice_proxy_key(call->endpoint, &lookup->action.value, &key, NULL);
-    lookup->result = sluice_upstream_lookup(upstream, &key, &error);
+    g_autoptr(SluiceOrigin) origin = sluice_origin_new(call, &lookup->action.value);
+    lookup->result = sluice_upstream_lookup(upstream, &key, origin, &error);
     lookup->asked = TRUE;
     if (lookup->result != NULL) {
         hit(call);
@@ -98,6 +99,7 @@ static void inline_result(SluiceCall *call)
         return;
     }
     SLUICE_COUNT(call->endpoint, hits, 1);
+    sluice_audits_note_hit(call, &lookup->action.value);
     sluice_call_reply(call, sluice_reply_new_from(bytes));
 }
 
@@ -109,6 +111,7 @@ static void hit(SluiceCall *call)
         return;
     }
     SLUICE_COUNT(call->endpoint, hits, 1);
+    sluice_audits_note_hit(call, &lookup->action.value);
     sluice_call_reply(call, sluice_reply_new_from(lookup->result));
 }
 
@@ -186,7 +189,7 @@ static gboolean update_check(const Update *update, GError **error)
     return FALSE;
 }
 
-/* A failed action's result is given back as if it were kept, because clients upload them without need (recc) and would take an
+/* A failed action's result, and one that an audit has shown to be wrong, is given back as if it were kept, because clients upload them without need (recc) and would take an
  * error for a broken cache. */
 static void keep_result(SluiceCall *call, const Update *update)
 {
@@ -197,14 +200,18 @@ static void keep_result(SluiceCall *call, const Update *update)
         sluice_call_fail_error(call, error);
         return;
     }
-    if (result.exit_code != 0) {
-        SLUICE_COUNT(call->endpoint, updates_refused, 1);
-    } else if (!sluice_proxy_store(call->endpoint, &update->action.value, bytes, &error)) {
+    g_autoptr(SluiceOrigin) origin = sluice_origin_new(call, &update->action.value);
+    origin->producer = SLUICE_PRODUCER_CLIENT;
+    origin->stored = g_get_real_time() / G_USEC_PER_SEC;
+    gboolean kept = FALSE;
+    if (result.exit_code == 0 && !sluice_proxy_store(call->endpoint, bytes, origin, &kept, &error)) {
         sluice_call_fail_error(call, error);
         return;
-    } else {
-        SLUICE_COUNT(call->endpoint, updates, 1);
     }
+    if (kept)
+        SLUICE_COUNT(call->endpoint, updates, 1);
+    else
+        SLUICE_COUNT(call->endpoint, updates_refused, 1);
     sluice_call_reply(call, sluice_reply_new_from(bytes));
 }
 

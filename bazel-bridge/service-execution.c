@@ -65,7 +65,8 @@ static GBytes *find_upstream(SluiceCall *call, const SluiceDigest *action)
     if (upstream == NULL)
         return NULL;
     sluice_proxy_key(call->endpoint, action, &key, NULL);
-    return sluice_upstream_lookup(upstream, &key, NULL);
+    g_autoptr(SluiceOrigin) origin = sluice_origin_new(call, action);
+    return sluice_upstream_lookup(upstream, &key, origin, NULL);
 }
 
 /* NULL without error: there is none that can be used. */
@@ -110,6 +111,7 @@ static SluiceAction *load(SluiceCall *call, const SluiceDigest *digest, GArray *
 
 static void answer_known(SluiceCall *call, const SluiceExecuteRequest *request, GBytes *known)
 {
+    sluice_audits_note_hit(call, &request->action.value);
     g_autoptr(GBytes) result = sluice_execute_request_inline(sluice_call_get_store(call), request, known);
     answer(call, sluice_operation_succeeded(ANSWERED_NAME, &request->action.value, result, TRUE, NULL));
 }

@@ -203,11 +203,23 @@ gboolean sluice_result_fetch(SluiceUpstream *upstream, const SluiceResult *resul
 }
 
 /* FALSE without error: not a result to be used. */
-static gboolean take_result(SluiceUpstream *upstream, const SluiceDigest *key, GBytes *bytes, GError **error)
+static gboolean take_result(SluiceUpstream *upstream, const SluiceDigest *key, GBytes *bytes, SluiceOrigin *origin,
+                            GError **error)
 {
     g_auto(SluiceResult) result = {0};
-    return sluice_result_accept(bytes, &result, error) && result.exit_code == 0 &&
-           sluice_result_fetch(upstream, &result, error) && sluice_store_put_result(upstream->store, key, bytes, error);
+    if (!sluice_result_accept(bytes, &result, error) || result.exit_code != 0 ||
+        !sluice_result_fetch(upstream, &result, error))
+        return FALSE;
+    if (sluice_origin_refuses(upstream->store, key, bytes, origin)) {
+        g_set_error_literal(error, SLUICE_STATUS_ERROR, GRPC_STATUS_NOT_FOUND, "an audit has shown it to be wrong");
+        return FALSE;
+    }
+    origin->producer = SLUICE_PRODUCER_FETCHED;
+    origin->stored = g_get_real_time() / G_USEC_PER_SEC;
+    g_free(origin->cluster);
+    origin->cluster = sluice_upstream_name(upstream->action_cache);
+    g_autoptr(GBytes) note = sluice_origin_encode(origin);
+    return sluice_store_put_result_with_note(upstream->store, key, bytes, note, error);
 }
 
 static gboolean is_known_absent(SluiceUpstream *upstream, const SluiceDigest *key)
@@ -248,14 +260,14 @@ static gboolean is_miss(const GError *problem)
     return g_error_matches(problem, SLUICE_STATUS_ERROR, GRPC_STATUS_NOT_FOUND);
 }
 
-GBytes *sluice_upstream_lookup(SluiceUpstream *upstream, const SluiceDigest *key, GError **error)
+GBytes *sluice_upstream_lookup(SluiceUpstream *upstream, const SluiceDigest *key, SluiceOrigin *origin, GError **error)
 {
     GError *problem = NULL;
     if (upstream->action_cache == NULL || is_known_absent(upstream, key) || !sluice_upstream_is_usable(upstream))
         return NULL;
     atomic_fetch_add(&upstream->lookups, 1);
     g_autoptr(GBytes) bytes = ask_timed(upstream, key, &problem);
-    if (bytes != NULL && take_result(upstream, key, bytes, &problem)) {
+    if (bytes != NULL && take_result(upstream, key, bytes, origin, &problem)) {
         atomic_fetch_add(&upstream->hits, 1);
         return g_steal_pointer(&bytes);
     }

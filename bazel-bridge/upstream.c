@@ -348,3 +348,10 @@ void sluice_upstream_free(SluiceUpstream *upstream)
     g_free(upstream);
     grpc_shutdown_blocking();
 }
+
+char *sluice_upstream_name(const SluicePeer *peer)
+{
+    g_autofree char *text =
+        *peer->instance != '\0' ? g_strdup_printf("%s (%s)", peer->url, peer->instance) : g_strdup(peer->url);
+    return sluice_client_name((SluiceSpan){(const uint8_t *)text, strlen(text)});
+}

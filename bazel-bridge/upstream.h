@@ -175,8 +175,11 @@ gboolean sluice_upstream_write_blob(SluiceUpstream *upstream, const SluiceDigest
 
 /* ---- Results (upstream-result.c, upstream-push.c) ----------------------------------------------------------------------------------------------- */
 
-/* The result that the cluster keeps under `key`, complete and in the store.  NULL without error: there is none. */
-GBytes *sluice_upstream_lookup(SluiceUpstream *upstream, const SluiceDigest *key, GError **error);
+/* The result that the cluster keeps under `key`, complete and in the store.  NULL without error: there is none.  `origin`: who asks; where it was
+ * found is added. */
+GBytes *sluice_upstream_lookup(SluiceUpstream *upstream, const SluiceDigest *key, SluiceOrigin *origin, GError **error);
+/* URL and instance of a service; new. */
+char *sluice_upstream_name(const SluicePeer *peer);
 /* Everything that a result names and that can be reached in the store, appended to `out`; what is named but not there, to `absent`. */
 gboolean sluice_result_collect(SluiceStore *store, const SluiceResult *result, GArray *out, GArray *absent,
                                GError **error);

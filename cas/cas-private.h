@@ -42,6 +42,7 @@ G_BEGIN_DECLS
 #define CAS_REF_NAME_MAX    4096
 #define CAS_REF_DIGESTS_MAX 1000000
 #define CAS_RESULT_MAX      (64 * 1024 * 1024)
+#define CAS_NOTE_MAX        (16 * 1024)
 
 #define CAS_NAME_MAX              255 /* one path segment */
 #define CAS_TARGET_MAX            4095
@@ -73,6 +74,7 @@ typedef enum {
     CAS_DB_REFS,    /* see ref.c */
     CAS_DB_LEASES,  /* session id, serial, kind, hash, size -> nothing */
     CAS_DB_STAT,    /* device, inode -> CasStatRecord */
+    CAS_DB_NOTES, /* as CAS_DB_RESULTS -> uint32 written, bytes of the note; an older store has none until it is opened for writing */
     CAS_DB_COUNT
 } CasDb;
 
@@ -270,6 +272,8 @@ void cas_touch_flush_if_due(CasIndex *index);
 gboolean cas_replace_record(CasTxn *txn, CasDb db, const void *key, gsize key_length, GByteArray *record,
                             GError **error);
 int cas_remove_record(CasTxn *txn, CasDb db, const void *key, gsize key_length);
+/* A result with its note.  An LMDB code. */
+int cas_remove_result(CasTxn *txn, const void *key, gsize key_length);
 
 /* ---- Refs and leases, as gc and fsck see them ----------------------------------------------------------------------------- */
 

@@ -107,6 +107,32 @@ GBytes *sluice_store_get_result(SluiceStore *store, const SluiceDigest *key, GEr
 gboolean sluice_store_put_result(SluiceStore *store, const SluiceDigest *key, GBytes *result, GError **error);
 gboolean sluice_store_delete_result(SluiceStore *store, const SluiceDigest *key, GError **error);
 
+/* Beside a result may stand a note: bytes that a caller defines (at most 16 KiB), of where it came from, say.  It comes, is replaced, and goes with
+ * the result, in one transaction; looking results up never touches it. */
+gboolean sluice_store_put_result_with_note(SluiceStore *store, const SluiceDigest *key, GBytes *result, GBytes *note,
+                                           GError **error);
+/* NOT_FOUND: there is none. */
+GBytes *sluice_store_get_result_note(SluiceStore *store, const SluiceDigest *key, GError **error);
+/* If what is kept under `key` still is `expected`: keeps `result` in its place (NULL: nothing), and the note, which then stays by itself until it is
+ * evicted or a result is put.  *changed tells whether it was so. */
+gboolean sluice_store_change_result(SluiceStore *store, const SluiceDigest *key, GBytes *expected, GBytes *result,
+                                    GBytes *note, gboolean *changed, GError **error);
+
+typedef struct {
+    SluiceDigest key;
+    gboolean stored;     /* FALSE: there is only a note */
+    uint32_t used;       /* seconds since 1970: the last use of the result, the writing of a note alone */
+    gsize result_length; /* of the ActionResult */
+    const void *note;    /* NULL: there is none; borrowed for the call */
+    gsize note_length;
+} SluiceResultEntry;
+/* Called within a transaction: it must call nothing of the store.  FALSE ends the walk. */
+typedef gboolean (*SluiceResultFunc)(const SluiceResultEntry *entry, gpointer data);
+/* All results and notes whose key's hash begins with these hexadecimal digits, from one snapshot: those with a result in the order of keys, then
+ * notes alone.  INVALID: that is no prefix of a hash. */
+gboolean sluice_store_each_result(SluiceStore *store, const char *prefix, SluiceResultFunc func, gpointer data,
+                                  GError **error);
+
 /* ---- Refs: names for digests (artifacts, sources, asset URNs, integrated roots) ----------------------------------------- */
 
 /* A ref is a name in a namespace ("artifact", "source", "root", …) with a small value (at most 64 KiB) that a caller defines,

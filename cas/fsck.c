@@ -323,7 +323,7 @@ static int repair_blob(CasTxn *txn, const Checked *checked)
 /* Sums everything up anew. */
 static gboolean recount(CasTxn *txn, GError **error)
 {
-    static const CasDb dbs[] = {CAS_DB_BLOBS, CAS_DB_RESULTS, CAS_DB_REFS};
+    static const CasDb dbs[] = {CAS_DB_BLOBS, CAS_DB_RESULTS, CAS_DB_REFS, CAS_DB_NOTES};
     CasCounters counters = {0};
     for (gsize i = 0; i < G_N_ELEMENTS(dbs); i++) {
         MDB_cursor *cursor = NULL;
@@ -365,7 +365,10 @@ static gboolean repair_records(Fsck *fsck, GArray *hashes, GError **error)
     for (guint i = 0; i < fsck->dangling->len && code == 0; i++) {
         gsize length;
         const uint8_t *note = g_bytes_get_data(g_ptr_array_index(fsck->dangling, i), &length);
-        code = cas_remove_record(&txn, (CasDb)note[0], note + 1, length - 1);
+        if (note[0] == CAS_DB_RESULTS)
+            code = cas_remove_result(&txn, note + 1, length - 1);
+        else
+            code = cas_remove_record(&txn, (CasDb)note[0], note + 1, length - 1);
         if (code == MDB_NOTFOUND)
             code = 0;
     }

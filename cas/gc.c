@@ -14,7 +14,8 @@
 #define GC_BATCH       5000 /* evictions in one transaction */
 #define GC_BATCH_TIGHT 25   /* where the disk is full: a transaction writes before it frees */
 
-typedef enum { ITEM_REF, ITEM_RESULT, ITEM_BLOB } ItemKind; /* in this order where all else is equal */
+/* In this order where all else is equal.  A note counts, and goes, with its result; one alone is an item. */
+typedef enum { ITEM_REF, ITEM_RESULT, ITEM_NOTE, ITEM_BLOB } ItemKind;
 
 typedef struct {
     ItemKind kind;
@@ -62,7 +63,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
 
 static void add_item(Plan *plan, ItemKind kind, const MDB_val *key, const MDB_val *value)
 {
+    MDB_val note;
     Item item = {.kind = kind, .key_length = key->mv_size, .cost = cas_record_cost(value->mv_size)};
+    if (kind == ITEM_NOTE && cas_get(plan->txn, CAS_DB_RESULTS, key->mv_data, key->mv_size, &note) == 0)
+        return;
     if (kind == ITEM_BLOB) {
         CasBlobRecord record = {0};
         memcpy(&record, value->mv_data, MIN(sizeof record, value->mv_size));
@@ -71,6 +75,8 @@ static void add_item(Plan *plan, ItemKind kind, const MDB_val *key, const MDB_va
         item.cost = cas_blob_cost(&record);
     } else {
         memcpy(&item.used, value->mv_data, MIN(sizeof item.used, value->mv_size));
+        if (kind == ITEM_RESULT && cas_get(plan->txn, CAS_DB_NOTES, key->mv_data, key->mv_size, &note) == 0)
+            item.cost += cas_record_cost(note.mv_size);
     }
     item.effective = item.used;
     item.key = g_string_chunk_insert_len(plan->keys, key->mv_data, (gssize)key->mv_size);
@@ -234,8 +240,8 @@ static Plan *plan_new(CasTxn *txn, GError **error)
         return NULL;
     guint n_refs = plan->items->len;
     g_array_sort(plan->items, by_use);
-    if (!add_items(plan, CAS_DB_RESULTS, ITEM_RESULT, error) || !add_items(plan, CAS_DB_BLOBS, ITEM_BLOB, error) ||
-        !mark_all(plan, n_refs, error))
+    if (!add_items(plan, CAS_DB_RESULTS, ITEM_RESULT, error) || !add_items(plan, CAS_DB_NOTES, ITEM_NOTE, error) ||
+        !add_items(plan, CAS_DB_BLOBS, ITEM_BLOB, error) || !mark_all(plan, n_refs, error))
         return NULL;
     drop_held(plan);
     g_array_sort(plan->items, by_use);
@@ -255,7 +261,8 @@ static Plan *plan_from_snapshot(CasIndex *index, GError **error)
 
 /* ---- Carrying it out -------------------------------------------------------------------------------------------------------------- */
 
-static const CasDb item_db[] = {[ITEM_REF] = CAS_DB_REFS, [ITEM_RESULT] = CAS_DB_RESULTS, [ITEM_BLOB] = CAS_DB_BLOBS};
+static const CasDb item_db[] = {
+    [ITEM_REF] = CAS_DB_REFS, [ITEM_RESULT] = CAS_DB_RESULTS, [ITEM_NOTE] = CAS_DB_NOTES, [ITEM_BLOB] = CAS_DB_BLOBS};
 
 static gboolean was_used_since(CasTxn *txn, const Item *item)
 {
@@ -272,9 +279,10 @@ static gboolean was_used_since(CasTxn *txn, const Item *item)
 static int evict(CasTxn *txn, const Item *item, GArray *hashes, SluiceGcStats *stats)
 {
     if (item->kind != ITEM_BLOB) {
-        int code = cas_remove_record(txn, item_db[item->kind], item->key, item->key_length);
-        uint64_t *counter = item->kind == ITEM_REF ? &stats->refs_removed : &stats->results_removed;
-        *counter += code == 0;
+        int code = item->kind == ITEM_RESULT ? cas_remove_result(txn, item->key, item->key_length)
+                                             : cas_remove_record(txn, item_db[item->kind], item->key, item->key_length);
+        stats->refs_removed += item->kind == ITEM_REF && code == 0;
+        stats->results_removed += item->kind == ITEM_RESULT && code == 0;
         return code;
     }
     int code = cas_delete_blob_record(txn, item->key);

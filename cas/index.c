@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 static const char *const db_names[CAS_DB_COUNT] = {
-    [CAS_DB_META] = "meta", [CAS_DB_BLOBS] = "blobs",   [CAS_DB_RESULTS] = "results",
-    [CAS_DB_REFS] = "refs", [CAS_DB_LEASES] = "leases", [CAS_DB_STAT] = "stat",
+    [CAS_DB_META] = "meta",     [CAS_DB_BLOBS] = "blobs", [CAS_DB_RESULTS] = "results", [CAS_DB_REFS] = "refs",
+    [CAS_DB_LEASES] = "leases", [CAS_DB_STAT] = "stat",   [CAS_DB_NOTES] = "notes",
 };
 
 /* Address space only; the next smaller one is taken where it is limited. */
@@ -84,8 +84,11 @@ static int open_databases(CasIndex *index, unsigned txn_flags, unsigned db_flags
 {
     MDB_txn *txn = NULL;
     int code = mdb_txn_begin(index->env, NULL, txn_flags, &txn);
-    for (int i = 0; code == 0 && i < CAS_DB_COUNT; i++)
+    for (int i = 0; code == 0 && i < CAS_DB_COUNT; i++) {
         code = mdb_dbi_open(txn, db_names[i], db_flags, &index->db[i]);
+        if (code == MDB_NOTFOUND && i == CAS_DB_NOTES && index->read_only)
+            code = 0; /* who only reads blobs of an older store gets on without */
+    }
     if (code == 0)
         return mdb_txn_commit(txn);
     if (txn != NULL)

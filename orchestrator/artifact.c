@@ -465,6 +465,10 @@ Node *artifact_own_meta(const Artifact *artifact, const SluiceEndpointStats *sta
         node_set(arena, proxy, stat_fields[i].name,
                  node_new_scalar(arena, arena_printf(arena, "%" G_GUINT64_FORMAT, value), NULL));
     }
+    if (stats && artifact->has_proxy_environment)
+        node_set(arena, proxy, "environment",
+                 node_new_scalar(
+                     arena, arena_printf(arena, "%s", sluice_digest_string(&artifact->proxy_environment, text)), NULL));
     if (stats)
         node_set(arena, top, "action-proxy", proxy);
     if (artifact->has_key_text)
@@ -501,6 +505,20 @@ const char *artifact_time(const Artifact *artifact)
 {
     const char *dot = artifact->n_logs > 0 ? strchr(artifact->logs[0].name, '.') : NULL;
     return dot && g_ascii_isdigit(dot[1]) ? dot + 1 : "";
+}
+
+gboolean artifact_read_proxy_environment(SluiceStore *store, const Artifact *artifact, SluiceDigest *environment,
+                                         GError **error)
+{
+    Arena *arena = arena_new();
+    const Node *ours = read_own_meta(store, artifact, arena, error);
+    Node *proxy = NULL;
+    const char *text = NULL;
+    gboolean found = ours && node_get_mapping(ours, "action-proxy", &proxy, error) && proxy &&
+                     node_get_string(proxy, "environment", &text, error) && text &&
+                     sluice_digest_parse(text, environment, error);
+    arena_free(arena);
+    return found;
 }
 
 gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error)

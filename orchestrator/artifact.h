@@ -44,6 +44,9 @@ typedef struct {
     SluiceDigest high_meta;   /* YAML file: variables; sluice's own account of the action-proxy */
     gboolean has_key_text;    /* only of one that is to be stored: artifact_read_key_text gives it back */
     SluiceDigest key_text;    /* what the strong key is the hash of */
+    gboolean
+        has_proxy_environment; /* only of one that is to be stored: artifact_read_proxy_environment gives it back */
+    SluiceDigest proxy_environment; /* E: for which the action-proxy looked its clients' results up */
     ArtifactLog *logs;
     gsize n_logs;
     ArtifactDependency *build_deps;
@@ -81,5 +84,8 @@ GBytes *artifact_read_key_text(SluiceStore *store, const Artifact *artifact, GEr
 const char *artifact_time(const Artifact *artifact);
 /* What the action-proxy counted while this was built; FALSE without error if it was not used. */
 gboolean artifact_read_stats(SluiceStore *store, const Artifact *artifact, SluiceEndpointStats *stats, GError **error);
+/* E, of which the same is true. */
+gboolean artifact_read_proxy_environment(SluiceStore *store, const Artifact *artifact, SluiceDigest *environment,
+                                         GError **error);
 /* Our own part of the metadata, `sluice:`, or NULL if there is nothing to say; `stats` may be NULL. */
 Node *artifact_own_meta(const Artifact *artifact, const SluiceEndpointStats *stats, Arena *arena);

@@ -55,7 +55,10 @@ static Node *high_meta(Build *build, const Artifact *artifact)
 {
     Node *node = node_new_mapping(build->arena, NULL);
     node_set(build->arena, node, "variables", element_variables(build->element));
-    Node *own = artifact_own_meta(artifact, build->proxy_used ? &build->proxy : NULL, build->arena);
+    Artifact known = *artifact;
+    known.has_proxy_environment = build->proxy_used;
+    known.proxy_environment = build->proxy_environment;
+    Node *own = artifact_own_meta(&known, build->proxy_used ? &build->proxy : NULL, build->arena);
     if (own)
         node_set(build->arena, node, "sluice", own);
     return node;

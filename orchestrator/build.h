@@ -24,6 +24,7 @@ typedef enum {
 } CacheBuildtrees;
 
 typedef struct Cluster Cluster;
+typedef struct AuditAccount AuditAccount; /* audit-account.h */
 
 typedef struct {
     SluiceStore *store;
@@ -38,6 +39,8 @@ typedef struct {
     const ExecutionPolicy *execution; /* of the actions of clients; NULL: nothing bounds them */
     gboolean strict;                  /* dependencies are taken by strict key only */
     CacheBuildtrees buildtrees;
+    AuditAccount *audits; /* gets what audits of hits found; NULL: none are made */
+    unsigned audit_hits;  /* percent of the hits that clients get */
 } BuildContext;
 
 /* The refs under which compile caching leaves what it counted in an element's last build: "PROJECT:ELEMENT" -> lines of NAME NUMBER. */
@@ -92,6 +95,7 @@ struct Build {
     gboolean failed_staging; /* what failed is no result of the element: it is not remembered */
     Node *public_;           /* to be stored instead of element->public_, or NULL */
     gboolean proxy_used;
+    SluiceDigest proxy_environment; /* its E */
     SluiceEndpointStats proxy;
     SluiceUpstreamStats upstream; /* of the cluster, if there is one */
 };

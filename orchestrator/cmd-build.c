@@ -4,6 +4,7 @@
  * An element is required when it was asked for, when something required needs it at runtime, or when something that must be built needs it to build.  Only what is
  * required is looked at.  An element is usable when it is cached and all it needs at runtime is usable; a build waits until all its build dependencies are.
  */
+#include "audit-account.h"
 #include "build.h"
 #include "cluster.h"
 #include "fetch.h"
@@ -32,6 +33,8 @@ struct Plan {
     SluiceStaging *staging;
     JobBudget *budget;
     Cluster *cluster; /* or NULL */
+    AuditAccount *audits;
+    unsigned audit_hits;
     gboolean retry_failed;
     guint n_required;
 };
@@ -214,6 +217,7 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
     if (old)
         return TRUE; /* another process was faster */
     g_autofree char *log_name = g_path_get_basename(log_path);
+    g_autoptr(AuditAccount) audits = audit_account_new(); /* the session's is what its parent has of all jobs */
     BuildContext build = {
         .store = store,
         .cluster = plan->cluster,
@@ -226,8 +230,13 @@ static gboolean run_build(JobContext *context, Element *element, const char *log
         .strict = plan->app->strict,
         .buildtrees = plan->app->config->buildtrees,
         .execution = &plan->app->config->execution,
+        .audits = audits,
+        .audit_hits = plan->audit_hits,
     };
-    return build_run(element, &build, error);
+    gboolean success = build_run(element, &build, error);
+    if (audit_account_total(audits) > 0)
+        g_variant_dict_insert_value(context->result, "audits", audit_account_to_variant(audits));
+    return success;
 }
 
 /* Where the next build of a workspace goes on; after failures, too. */
@@ -246,6 +255,9 @@ static gboolean build_done(Task *task, const JobOutcome *outcome, gpointer data,
 {
     Plan *plan = data;
     Step *step = task->data;
+    g_autoptr(GVariant) audits = outcome->result ? g_variant_lookup_value(outcome->result, "audits", NULL) : NULL;
+    if (audits)
+        audit_account_add_variant(plan->audits, audits);
     states_forget(plan->states, task->element);
     if (!outcome->success)
         return keep_last_build(plan, task->element, error);
@@ -414,7 +426,9 @@ static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, 
     g_autoptr(States) states = app_query(app, elements, error);
     if (!states)
         return FALSE;
-    Plan plan = {.app = app, .states = states};
+    g_autoptr(AuditAccount) audits = audit_account_new();
+    Plan plan = {.app = app, .states = states, .audits = audits};
+    plan.audit_hits = (unsigned)arguments_int(app->arguments, "audit-hits", app->config->execution.audit_hits);
     plan.retry_failed = arguments_has(app->arguments, "retry-failed") || app->config->retry_failed;
     if (!discard_failures(&plan, elements, error))
         return FALSE;
@@ -427,11 +441,26 @@ static gboolean build_elements(App *app, Activity *session, GPtrArray *targets, 
         app_finish(session, open_cluster(&plan, wanted, error) && run_plan(&plan, wanted, elements, error));
     close_cluster(&plan);
     scheduler_print_summary(scheduler, elements->len, plan.n_required);
+    g_autofree char *summary = audit_account_summary(audits);
+    if (summary)
+        log_text(app->log, summary);
     return success;
+}
+
+static gboolean check_options(const App *app, GError **error)
+{
+    enum { PERCENT = 100 };
+    if (arguments_int(app->arguments, "audit-hits", 0) <= PERCENT)
+        return TRUE;
+    g_set_error(error, USAGE_ERROR, 0, "Invalid value for '--audit-hits': '%s' is not a percentage (0 to 100).",
+                arguments_get(app->arguments, "audit-hits"));
+    return FALSE;
 }
 
 int cmd_build(App *app, GError **error)
 {
+    if (!check_options(app, error))
+        return EXIT_REPORT;
     Activity session = app_begin(app, NULL, "Build");
     g_autoptr(GPtrArray) targets = NULL;
     g_autoptr(GPtrArray) wanted = app_load_selection(app, app->config->dependencies, &targets, error);

@@ -1,4 +1,5 @@
 /* cmd-serve.c - `serve` */
+#include "audit-account.h"
 #include "cluster.h"
 #include "serve-execution.h"
 #include "serve.h"
@@ -141,6 +142,24 @@ static gboolean open_log(Server *server, GError **error)
     return !problem;
 }
 
+/* An audit that was not possible is only counted. */
+static void warn_of_audit(const SluiceAuditReport *report, gpointer data)
+{
+    Server *server = data;
+    AuditFinding *finding = audit_finding_new(report);
+    g_autofree char *message =
+        finding->token ? g_strdup_printf("[%s]: %s", finding->token, finding->message) : g_strdup(finding->message);
+    const Event event = {
+        .type = report->verdict == SLUICE_AUDIT_IMPOSSIBLE ? EVENT_DEBUG : EVENT_WARNING,
+        .action = "main",
+        .message = message,
+        .detail = finding->detail,
+        .elapsed_us = -1,
+    };
+    server->app->sink.func(&event, server->app->sink.data);
+    audit_finding_free(finding);
+}
+
 static gboolean open_endpoint(Server *server, GError **error)
 {
     SluiceCallObserver observer = {log_call, server->log};
@@ -156,6 +175,7 @@ static gboolean open_endpoint(Server *server, GError **error)
         .tls = server->tls,
         .observer = server->log ? &observer : NULL,
         .metered = metered,
+        .audit = {(unsigned)server->config->audit_hits, warn_of_audit, server},
     };
     serve_execution_apply(server->execution, &policy);
     server->bridge = sluice_bridge_new(server->app->store, error);

@@ -59,6 +59,7 @@ int cmd_workspace_open(App *app, GError **error);
 int cmd_workspace_close(App *app, GError **error);
 int cmd_workspace_reset(App *app, GError **error);
 int cmd_workspace_list(App *app, GError **error);
+int cmd_cache_explain(App *app, GError **error);
 int cmd_cache_info(App *app, GError **error);
 int cmd_cache_fsck(App *app, GError **error);
 int cmd_cache_gc(App *app, GError **error);

@@ -41,6 +41,8 @@ static const OptionSpec build_options[] = {
     {"deps", 'd', OPTION_STRING, FALSE, DEPS_CHOICES,
      "Which dependencies to build, beside what is needed (default: run)"},
     {"retry-failed", 'r', OPTION_FLAG, FALSE, NULL, "Build again what failed before"},
+    {"audit-hits", 0, OPTION_INT, FALSE, "PERCENT",
+     "Execute this share of the hits that clients in sandboxes get again, and compare (default: 0)"},
     END_OPTIONS,
 };
 
@@ -128,6 +130,11 @@ static const OptionSpec cache_info_options[] = {
     END_OPTIONS,
 };
 
+static const OptionSpec cache_explain_options[] = {
+    {"json", 0, OPTION_FLAG, FALSE, NULL, "As one JSON object"},
+    END_OPTIONS,
+};
+
 static const OptionSpec cache_fsck_options[] = {
     {"repair", 0, OPTION_SWITCH, FALSE, NULL, "Remove what is damaged (default: yes)"},
     END_OPTIONS,
@@ -162,6 +169,8 @@ static const OptionSpec serve_options[] = {
     {"low-watermark", 0, OPTION_INT, FALSE, "PERCENT", "Of --max-size, where eviction stops (default: 80)"},
     {"metrics", 0, OPTION_STRING, FALSE, "HOST:PORT", "Serve /metrics (Prometheus) and /healthz over HTTP"},
     {"access-log", 0, OPTION_STRING, FALSE, "FILE", "Write a line of JSON for each call; - is standard output"},
+    {"audit-hits", 0, OPTION_INT, FALSE, "PERCENT",
+     "With --execute: execute this share of the hits again, and warn of results that are wrong (default: 0)"},
     {"drain", 0, OPTION_INT, FALSE, "SECONDS", "What calls in work get at the end (default: 30)"},
     END_OPTIONS,
 };
@@ -212,8 +221,34 @@ const Command commands[] = {
      "Builds the elements with all they need, and fetches what is missing before.  Without elements: the default "
      "targets of the\n"
      "project.  What is cached is not built again; a failure that is cached is shown again, unless --retry-failed is "
-     "given.",
+     "given.\n"
+     "\n"
+     "With --audit-hits (or execution: audit-hits: in the user configuration), actions whose results clients found in "
+     "the "
+     "action cache\n"
+     "are executed again after the hit was answered, always those of the same keys; an element ends when its audits "
+     "have. "
+     "A result that\n"
+     "differs is told as a warning with who made it. If two runs agree with each other, it is wrong (audit-wrong): "
+     "what was "
+     "executed\n"
+     "takes its place, and it is not taken again from whoever has it. If they do not, the action is not deterministic "
+     "(audit-unstable),\n"
+     "and the result stays, as it does where only the standard output or error differ (audit-messages). These words in "
+     "the "
+     "project's\n"
+     "fatal-warnings make it the failure of the element that was given the result, and the exit status that of a "
+     "failed "
+     "build; without\n"
+     "them it is not changed. Actions whose inputs are not in the cache cannot be audited; they are counted.",
      build_options, cmd_build},
+    {"cache explain", "KEY|ELEMENT", WORDS_ELEMENTS, 1, FALSE, "Show who made a result of the action cache, and where",
+     "KEY is the key under which a result is stored, or the digest that its client gave the action: 64 hexadecimal "
+     "digits, perhaps\n"
+     "with /SIZE, or at least 4 of the first ones if nothing else begins with them.  An ELEMENT's last build tells its "
+     "environment;\n"
+     "the results that its clients stored are listed.",
+     cache_explain_options, cmd_cache_explain},
     {"cache fsck", "", WORDS_NONE, 0, FALSE, "Read and check every blob of the cache", NULL, cache_fsck_options,
      cmd_cache_fsck},
     {"cache gc", "", WORDS_NONE, 0, FALSE, "Remove rubbish, and what was not used for the longest time",

@@ -83,14 +83,16 @@ static gboolean read_limits(Node *section, ExecutionPolicy *policy, GError **err
 
 gboolean execution_policy_read(Node *root, ExecutionPolicy *policy, GError **error)
 {
-    static const char *const keys[] = {"limits", NULL};
+    static const char *const keys[] = {"audit-hits", "limits", NULL};
+    enum { PERCENT = 100 };
     Node *section = NULL, *limits = NULL;
     if (!node_get_mapping(root, "execution", &section, error))
         return FALSE;
     if (section == NULL)
         return TRUE;
-    return node_check_keys(section, keys, error) && node_get_mapping(section, "limits", &limits, error) &&
-           (!limits || read_limits(limits, policy, error));
+    return node_check_keys(section, keys, error) &&
+           read_count(section, "audit-hits", PERCENT, &policy->audit_hits, error) &&
+           node_get_mapping(section, "limits", &limits, error) && (!limits || read_limits(limits, policy, error));
 }
 
 static guint64 share_of_memory(guint percent)

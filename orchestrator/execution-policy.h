@@ -2,6 +2,7 @@
  * execution-policy.h - what bounds the actions that are executed here: `execution` in the user's configuration.
  *
  *   execution:
+ *     audit-hits: 0          percent of the hits of clients that are executed again, to see whether they are right
  *     limits:                of each action; 0 or "infinity": none
  *       processes: 2048      and threads, at a time
  *       memory: 75%          of the machine's
@@ -22,7 +23,7 @@ typedef struct {
 } Amount;
 
 typedef struct {
-    gint64 processes, files, timeout;
+    gint64 audit_hits, processes, files, timeout;
     Amount memory, disk, output, free_space;
 } ExecutionPolicy;
 

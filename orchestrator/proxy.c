@@ -3,6 +3,7 @@
  * a UNIX socket that is bound into the sandbox and by a TCP port on its own loopback interface.
  */
 #include "build-private.h"
+#include "audit-account.h"
 #include "cluster.h"
 #include "executor.h"
 
@@ -114,15 +115,19 @@ Proxy *proxy_start(Build *build, const CommandPlan *plan, GError **error)
     g_return_val_if_fail(build->has_environment_root, NULL);
     Proxy *proxy = g_new0(Proxy, 1);
     proxy->build = build;
-    SluiceDigest environment;
+    SluiceDigest environment = {0};
     SluiceExecutor executor;
     SluiceEndpointPolicy policy = {&environment, plan->cache_writes, build->element->full_name};
     gboolean ready = open_place(proxy, &environment, error) && connect_cluster(proxy, error);
+    build->proxy_environment = environment;
     policy.upstream = proxy->upstream;
+    policy.project = project_name(build->element->project);
     if (proxy->executor) {
         executor_describe(proxy->executor, &executor);
         policy.executor = &executor;
     }
+    if (proxy->executor && build->context->audits)
+        policy.audit = (SluiceAuditPolicy){build->context->audit_hits, audit_account_report, build->context->audits};
     if (ready && (proxy->bridge = sluice_bridge_new(build->context->store, error)) &&
         (proxy->endpoint = sluice_endpoint_new(proxy->bridge, &policy, error)) &&
         (!plan->proxy_socket || open_socket(proxy, plan->proxy_socket, error))) {
@@ -152,18 +157,57 @@ void proxy_take_listener(int fd, gpointer data)
     g_clear_error(&problem);
 }
 
+/* What the element's own log says.  Where the project made a warning fatal it is the failure, if there is none yet. */
+static gboolean report_audits(Build *build, AuditAccount *account, GError **error)
+{
+    guint more = 0;
+    const GPtrArray *findings = audit_account_findings(account, &more);
+    GError *fatal = NULL;
+    for (guint i = 0; i < findings->len; i++) {
+        const AuditFinding *finding = findings->pdata[i];
+        if (fatal || !error)
+            build_event(build, EVENT_WARNING, 0, finding->detail, "[%s]: %s", finding->token, finding->message);
+        else
+            build_warn(build, finding->token, finding->message, finding->detail, &fatal);
+    }
+    if (more > 0)
+        build_event(build, EVENT_WARNING, 0, NULL, "%u more results differ from what was executed", more);
+    if (audit_account_total(account) > 0) {
+        g_autofree char *sentence = audit_account_sentence(account);
+        build_event(build, EVENT_INFO, 0, NULL, "Audit: %s", sentence);
+    }
+    if (!fatal)
+        return TRUE;
+    g_propagate_error(error, fatal);
+    return FALSE;
+}
+
+static gboolean finish_audits(Proxy *proxy, GError **error)
+{
+    Build *build = proxy->build;
+    AuditAccount *account = build->context->audits;
+    if (!account || build->context->audit_hits == 0)
+        return TRUE;
+    sluice_endpoint_finish_audits(proxy->endpoint, build->context->cancellable);
+    SluiceEndpointStats stats;
+    sluice_endpoint_get_stats(proxy->endpoint, &stats);
+    audit_account_count(account, &stats);
+    return report_audits(build, account, error);
+}
+
 gboolean proxy_finish(Proxy *proxy, GError **error)
 {
     Build *build = proxy->build;
+    gboolean trusted = finish_audits(proxy, error);
     build->proxy_used = TRUE;
     sluice_endpoint_get_stats(proxy->endpoint, &build->proxy);
     if (proxy->upstream)
         sluice_upstream_get_stats(proxy->upstream, &build->upstream);
     gboolean served = proxy->problem == NULL;
-    if (!served)
+    if (!served && trusted)
         g_propagate_error(error, g_steal_pointer(&proxy->problem));
     proxy_free(proxy);
-    return served;
+    return served && trusted;
 }
 
 /* ---- Policy -------------------------------------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ static const struct {
     [SERVE_LOW_WATERMARK] = {"low-watermark", KEY_TEXT},
     [SERVE_METRICS] = {"metrics", KEY_TEXT},
     [SERVE_ACCESS_LOG] = {"access-log", KEY_FILE},
+    [SERVE_AUDIT_HITS] = {"audit-hits", KEY_TEXT},
     [SERVE_DRAIN] = {"drain", KEY_TEXT},
     [SERVE_CACHE] = {"cache", KEY_FILE},
 };
@@ -233,6 +234,18 @@ static gboolean read_store(ServeConfig *config, const char *cache, GError **erro
     return TRUE;
 }
 
+/* Of nothing that is executed, there is nothing to execute again. */
+static gboolean read_audit_hits(ServeConfig *config, const App *app, GError **error)
+{
+    enum { PERCENT = 100 };
+    if (!read_number(config, SERVE_AUDIT_HITS, 0, PERCENT, &config->audit_hits, error))
+        return FALSE;
+    if (config->audit_hits == 0 || arguments_has(app->arguments, "execute"))
+        return TRUE;
+    serve_config_error(config, SERVE_AUDIT_HITS, error, "hits are executed again only with --execute");
+    return FALSE;
+}
+
 static gboolean read_anonymous(ServeConfig *config, GError **error)
 {
     const char *text = config->settings[SERVE_ANONYMOUS].text;
@@ -327,8 +340,9 @@ ServeConfig *serve_config_new(App *app, const GArray *sockets, GError **error)
     }
     const char *cache = is_given(config, SERVE_CACHE) ? config->settings[SERVE_CACHE].text : app->cache_path;
     gboolean success = read_number(config, SERVE_DRAIN, 0, DRAIN_MAX, &config->drain, error) &&
-                       read_store(config, cache, error) && read_anonymous(config, error) &&
-                       check_pairs(config, error) && check_addresses(config, sockets, error);
+                       read_audit_hits(config, app, error) && read_store(config, cache, error) &&
+                       read_anonymous(config, error) && check_pairs(config, error) &&
+                       check_addresses(config, sockets, error);
     return success ? g_steal_pointer(&config) : NULL;
 }
 

@@ -23,6 +23,7 @@ typedef enum {
     SERVE_LOW_WATERMARK,
     SERVE_METRICS,
     SERVE_ACCESS_LOG,
+    SERVE_AUDIT_HITS,
     SERVE_DRAIN,
     SERVE_CACHE,
     N_SERVE_SETTINGS
@@ -41,7 +42,8 @@ typedef struct {
     GArray *clients; /* SluiceCertificateRole */
     SluiceRole anonymous;
     SluiceStoreOptions store;
-    gint64 drain; /* seconds */
+    gint64 drain;      /* seconds */
+    gint64 audit_hits; /* percent */
 } ServeConfig;
 
 /* Reads and checks the options and the file that they name; also that nobody can come in who should not.  `sockets`: those of systemd (ServeSocket). */

@@ -562,6 +562,37 @@ static int usage(void)
     return 2;
 }
 
+/* What REAPI_TOOL ("NAME VERSION"), REAPI_INVOCATION, REAPI_MNEMONIC and REAPI_TARGET say, with the escapes of C; NULL: none of them is set. */
+static GBytes *metadata_from_environment(void)
+{
+    static const struct {
+        const char *variable;
+        uint32_t number;
+    } words[] = {{"REAPI_INVOCATION", 3}, {"REAPI_MNEMONIC", 5}, {"REAPI_TARGET", 6}};
+    GByteArray *out = g_byte_array_new();
+    if (g_getenv("REAPI_TOOL") != NULL) {
+        g_autofree char *text = g_strcompress(g_getenv("REAPI_TOOL"));
+        g_autoptr(GByteArray) tool = g_byte_array_new();
+        char *version = strchr(text, ' ');
+        if (version != NULL)
+            *version++ = '\0';
+        sluice_wire_put_string(tool, 1, text);
+        if (version != NULL)
+            sluice_wire_put_string(tool, 2, version);
+        sluice_wire_put_bytes(out, 1, tool->data, tool->len);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_getenv(words[i].variable) == NULL)
+            continue;
+        g_autofree char *text = g_strcompress(g_getenv(words[i].variable));
+        sluice_wire_put_string(out, words[i].number, text);
+    }
+    if (out->len > 0)
+        return g_byte_array_free_to_bytes(out);
+    g_byte_array_unref(out);
+    return NULL;
+}
+
 /* Over TLS if REAPI_CA names a file, with the certificate of REAPI_CERT and REAPI_KEY and the token of REAPI_TOKEN, where they are set. */
 static void open_client(RpcClient *client, const char *address)
 {
@@ -571,6 +602,7 @@ static void open_client(RpcClient *client, const char *address)
     else
         rpc_client_open(client, address);
     client->token = g_getenv("REAPI_TOKEN");
+    client->metadata = metadata_from_environment();
 }
 
 int main(int argc, char **argv)
@@ -586,6 +618,7 @@ int main(int argc, char **argv)
     open_client(&client, argv[1]);
     int status = verb->run(&client, argc - 3, argv + 3);
     rpc_client_close(&client);
+    g_clear_pointer(&client.metadata, g_bytes_unref);
     grpc_shutdown();
     return status;
 }

@@ -28,7 +28,7 @@ grpc_channel *rpc_channel_new(const char *address)
 
 void rpc_client_open(RpcClient *client, const char *address)
 {
-    *client = (RpcClient){rpc_channel_new(address), grpc_completion_queue_create_for_pluck(NULL), address, NULL};
+    *client = (RpcClient){rpc_channel_new(address), grpc_completion_queue_create_for_pluck(NULL), address, NULL, NULL};
 }
 
 static char *read_pem(const char *path)
@@ -45,8 +45,8 @@ void rpc_client_open_secure(RpcClient *client, const char *address, const RpcIde
     g_autofree char *key = read_pem(identity->key);
     grpc_ssl_pem_key_cert_pair pair = {key, certificate};
     grpc_channel_credentials *credentials = grpc_ssl_credentials_create(ca, key != NULL ? &pair : NULL, NULL, NULL);
-    *client =
-        (RpcClient){channel_new(address, credentials), grpc_completion_queue_create_for_pluck(NULL), address, NULL};
+    *client = (RpcClient){channel_new(address, credentials), grpc_completion_queue_create_for_pluck(NULL), address,
+                          NULL, NULL};
 }
 
 void rpc_client_close(RpcClient *client)
@@ -140,11 +140,20 @@ void rpc_call(RpcClient *client, const char *method, GPtrArray *messages, gboole
     *out = (RpcResult){.replies = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
     memset(ops, 0, sizeof ops);
     g_autofree char *bearer = g_strconcat("Bearer ", client->token, NULL);
-    grpc_metadata token = {.key = grpc_slice_from_static_string("authorization"),
-                           .value = grpc_slice_from_static_string(bearer)};
+    grpc_metadata sent[2];
+    gsize n_sent = 0;
+    memset(sent, 0, sizeof sent);
+    if (client->token != NULL)
+        sent[n_sent++] = (grpc_metadata){.key = grpc_slice_from_static_string("authorization"),
+                                         .value = grpc_slice_from_static_string(bearer)};
+    if (client->metadata != NULL)
+        sent[n_sent++] =
+            (grpc_metadata){.key = grpc_slice_from_static_string("build.bazel.remote.execution.v2.requestmetadata-bin"),
+                            .value = grpc_slice_from_static_buffer(g_bytes_get_data(client->metadata, NULL),
+                                                                   g_bytes_get_size(client->metadata))};
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-    ops[0].data.send_initial_metadata.count = client->token != NULL;
-    ops[0].data.send_initial_metadata.metadata = &token;
+    ops[0].data.send_initial_metadata.count = n_sent;
+    ops[0].data.send_initial_metadata.metadata = sent;
     run(client, call, ops, 1, ops);
     send_all(client, call, messages, half_close, pause_ms);
     memset(ops, 0, sizeof ops);

@@ -9,6 +9,7 @@ typedef struct {
     grpc_completion_queue *queue;
     const char *address;
     const char *token; /* borrowed; NULL: none is sent */
+    GBytes *metadata;  /* borrowed: a RequestMetadata; NULL: none is sent */
 } RpcClient;
 
 /* What TLS is done with: paths of PEM files; `certificate` and `key` may be NULL. */

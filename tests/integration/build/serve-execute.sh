@@ -72,4 +72,25 @@ r execute "$a" >"$work/third"
 check "a hit on what the element's environment gave" contains "$work/third" cached
 check "many at once" r execute-many 20 4 $empty touch out
 check "it ends" stop
+
+# Hits that are executed again.
+check_not "audits of nothing that is executed" serve --audit-hits 5
+check "which is told" contains "$work/output" "Option '--audit-hits': hits are executed again only with --execute"
+check_not "more than all" serve --execute --environment base.bst --audit-hits 101
+check "which is told" contains "$work/output" "'101' is not a number from 0 to 100"
+check "served with audits" serve --execute --environment base.bst --audit-hits 100 --metrics 127.0.0.1:0
+r execute "$a" >"$work/hit"
+b=$(action $empty out=id -- sh -c 'cat /proc/sys/kernel/random/uuid >id')
+r execute "$b" >/dev/null
+r lookup "$b" >/dev/null
+metrics=$(sed -n 's,^Metrics on ,,p' "$work/address")
+for _ in $(seq 100); do
+	python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())' "$metrics" >"$work/metrics"
+	! grep -q 'verdict="pending"} 0' "$work/metrics" || break
+	sleep 0.1
+done
+check "a metric of those that are the same" contains "$work/metrics" 'sluice_audited_hits{verdict="same"} 1'
+check "and of those that are not" contains "$work/metrics" 'sluice_audited_hits{verdict="unstable"} 1'
+check "it ends" stop
+check "with a warning" contains "$work/served" "audit-unstable"
 finish

@@ -72,12 +72,17 @@ static GBytes *result_of(const Ack *ack)
     return g_byte_array_free_to_bytes(result);
 }
 
+static GBytes *note_of(const Ack *ack)
+{
+    return g_bytes_new(&ack->seed, sizeof ack->seed);
+}
+
 static void write_result(SluiceStore *store, const Ack *ack)
 {
-    g_autoptr(GBytes) bytes = result_of(ack);
+    g_autoptr(GBytes) bytes = result_of(ack), note = note_of(ack);
     SluiceDigest key;
     key_of(ack, &key);
-    CHECK(sluice_store_put_result(store, &key, bytes, NULL), "put_result");
+    CHECK(sluice_store_put_result_with_note(store, &key, bytes, note, NULL), "put_result");
 }
 
 static void tree_of(SluiceStore *store, const Ack *ack, gboolean with_files, SluiceDigest *root)
@@ -141,6 +146,9 @@ static void check_result(SluiceStore *store, const Ack *ack)
     g_autoptr(GBytes) result = sluice_store_get_result(store, &key, &error);
     CHECK(result != NULL, "%s", error->message);
     CHECK(g_bytes_equal(expected, result), "result %u is another", ack->seed);
+    g_autoptr(GBytes) wanted = note_of(ack), note = sluice_store_get_result_note(store, &key, &error);
+    CHECK(note != NULL, "%s", error->message);
+    CHECK(g_bytes_equal(wanted, note), "the note of result %u is another", ack->seed);
 }
 
 static gboolean check_entry(const char *path, const SluiceEntry *entry, gpointer data)

@@ -128,6 +128,35 @@ static void test_golden(void)
                     "bd4fc9d01a832f01ce8c936f55e362b9e041918cdd052d0490c553bc602f33b0/237");
 }
 
+static void test_read_back(void)
+{
+    Fixture fixture;
+    SluiceEnvironment environment = example();
+    g_auto(SluiceEnvironment) read = {0}, none = {0};
+    g_autoptr(GError) error = NULL;
+    SluiceDigest stored, key, first, second, a = fixture_absent("a"), e = fixture_absent("e");
+    fixture_open(&fixture);
+    g_assert_true(sluice_environment_store(fixture.store, &environment, &stored, &error));
+    g_assert_true(sluice_environment_read(fixture.store, &stored, &read, &error));
+    sluice_environment_digest(&read, &key);
+    g_assert_true(sluice_digest_equal(&key, &stored));
+    g_assert_false(sluice_environment_read(fixture.store, &a, &none, &error));
+    g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    SluiceDigest text = fixture_put(&fixture, "no Environment");
+    g_assert_false(sluice_environment_read(fixture.store, &text, &none, &error));
+    g_assert_error(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE);
+    g_autoptr(GBytes) witness = NULL;
+    sluice_witness_key(&e, &a, &key, &witness);
+    g_assert_true(sluice_witness_read(witness, &first, &second));
+    g_assert_true(sluice_digest_equal(&first, &e) && sluice_digest_equal(&second, &a));
+    g_autoptr(GBytes) short_one = g_bytes_new_from_bytes(witness, 0, g_bytes_get_size(witness) - 1);
+    g_assert_false(sluice_witness_read(short_one, &first, &second));
+    g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
+    g_assert_false(sluice_witness_read(empty, &first, &second));
+    fixture_close(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -137,5 +166,6 @@ int main(int argc, char **argv)
     g_test_add_func("/witness/depends-on-both", test_key_depends_on_both);
     g_test_add_func("/witness/size", test_size_is_constant);
     g_test_add_func("/witness/golden", test_golden);
+    g_test_add_func("/environment/read-back", test_read_back);
     return g_test_run();
 }

@@ -246,9 +246,22 @@ static gboolean is_complete(SluiceStore *store, GBytes *bytes)
     return complete;
 }
 
+static SluiceOrigin read_origin(SluiceStore *store, const SluiceDigest *key)
+{
+    SluiceOrigin origin;
+    gsize length = 0;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) note = sluice_store_get_result_note(store, key, &error);
+    g_assert_no_error(error);
+    const void *data = g_bytes_get_data(note, &length);
+    g_assert_true(sluice_origin_decode(data, length, &origin, &error));
+    return origin;
+}
+
 static void test_lookup(void)
 {
     Pair pair;
+    g_auto(SluiceOrigin) origin = {.action = fixture_absent("the client's"), .element = g_strdup("app.bst")};
     GError *error = NULL;
     SluiceDigest key = fixture_absent("an action"), other = fixture_absent("another");
     pair_open(&pair, FALSE);
@@ -256,17 +269,23 @@ static void test_lookup(void)
     g_assert_true(sluice_store_put_result(pair.served.fixture.store, &key, result, NULL));
     g_assert_true(sluice_upstream_check(pair.upstream, &error));
     g_assert_false(is_complete(pair.here.store, result));
-    g_autoptr(GBytes) found = sluice_upstream_lookup(pair.upstream, &key, &error);
+    g_autoptr(GBytes) found = sluice_upstream_lookup(pair.upstream, &key, &origin, &error);
     g_assert_no_error(error);
     g_assert_true(g_bytes_equal(found, result));
     g_assert_true(is_complete(pair.here.store, result));
     g_autoptr(GBytes) kept = sluice_store_get_result(pair.here.store, &key, NULL);
     g_assert_true(g_bytes_equal(kept, result));
-    g_assert_null(sluice_upstream_lookup(pair.upstream, &other, &error));
+    g_auto(SluiceOrigin) known = read_origin(pair.here.store, &key);
+    g_assert_cmpint(known.producer, ==, SLUICE_PRODUCER_FETCHED);
+    g_assert_cmpstr(known.element, ==, "app.bst");
+    g_assert_true(g_str_has_prefix(known.cluster, "unix:"));
+    g_assert_true(sluice_digest_equal(&known.action, &origin.action));
+    g_assert_cmpint(known.stored, >, 0);
+    g_assert_null(sluice_upstream_lookup(pair.upstream, &other, &origin, &error));
     g_assert_no_error(error);
     /* what is absent is not asked for again at once */
     uint64_t calls = served_stats(pair.served.endpoint).lookups;
-    g_assert_null(sluice_upstream_lookup(pair.upstream, &other, &error));
+    g_assert_null(sluice_upstream_lookup(pair.upstream, &other, &origin, &error));
     g_assert_cmpuint(served_stats(pair.served.endpoint).lookups, ==, calls);
     SluiceUpstreamStats stats;
     sluice_upstream_get_stats(pair.upstream, &stats);
@@ -297,6 +316,7 @@ static void damage(const char *directory, const SluiceDigest *digest)
 static void test_lies(void)
 {
     Pair pair;
+    g_auto(SluiceOrigin) origin = {.action = fixture_absent("the client's")};
     pair_open(&pair, FALSE);
     Fixture *there = &pair.served.fixture;
     for (uint32_t i = 0; i < SLUICE_BREAKER_FAILURES + 1; i++) {
@@ -309,7 +329,7 @@ static void test_lies(void)
         g_assert_true(sluice_store_put_result(there->store, &key, result, NULL));
         damage(there->directory, &file);
         g_autoptr(GError) error = NULL;
-        g_assert_null(sluice_upstream_lookup(pair.upstream, &key, &error));
+        g_assert_null(sluice_upstream_lookup(pair.upstream, &key, &origin, &error));
         if (i < SLUICE_BREAKER_FAILURES)
             g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_MISMATCH);
         else

@@ -165,10 +165,10 @@ static void test_leases_hold(Fixture *fixture, gconstpointer data)
 
 static void test_results_go(Fixture *fixture, gconstpointer data)
 {
-    g_autoptr(GBytes) result = g_bytes_new_static("", 0);
+    g_autoptr(GBytes) result = g_bytes_new_static("", 0), note = fixture_bytes(1, 300);
     SluiceDigest old = fixture_put_text(fixture, "old"), new = fixture_put_text(fixture, "new");
-    g_assert_true(sluice_store_put_result(fixture->store, &old, result, NULL));
-    g_assert_true(sluice_store_put_result(fixture->store, &new, result, NULL));
+    g_assert_true(sluice_store_put_result_with_note(fixture->store, &old, result, note, NULL));
+    g_assert_true(sluice_store_put_result_with_note(fixture->store, &new, result, note, NULL));
     fixture_age(fixture, 10 * HOUR);
     g_autoptr(GBytes) used = sluice_store_get_result(fixture->store, &new, NULL);
     fixture_put_text(fixture, "new");
@@ -179,6 +179,12 @@ static void test_results_go(Fixture *fixture, gconstpointer data)
     g_autoptr(GBytes) kept = sluice_store_get_result(fixture->store, &new, NULL);
     g_assert_null(gone);
     g_assert_nonnull(kept);
+    g_autoptr(GBytes) gone_note = sluice_store_get_result_note(fixture->store, &old, NULL);
+    g_autoptr(GBytes) kept_note = sluice_store_get_result_note(fixture->store, &new, NULL);
+    g_assert_null(gone_note);
+    g_assert_nonnull(kept_note);
+    collect(fixture, 0);
+    g_assert_cmpuint(used_bytes(fixture), ==, 0);
 }
 
 static void test_quota(Fixture *fixture, gconstpointer data)

@@ -27,6 +27,135 @@ static void test_results(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(info.disk_bytes, ==, 0);
 }
 
+static GBytes *text_bytes(const char *text)
+{
+    return g_bytes_new_static(text, strlen(text));
+}
+
+static void assert_note(Fixture *fixture, const SluiceDigest *key, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) note = sluice_store_get_result_note(fixture->store, key, &error);
+    if (text == NULL) {
+        g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND);
+        return;
+    }
+    g_assert_no_error(error);
+    g_assert_cmpmem(g_bytes_get_data(note, NULL), g_bytes_get_size(note), text, strlen(text));
+}
+
+static void assert_empty(Fixture *fixture)
+{
+    SluiceStoreInfo info;
+    g_assert_true(sluice_store_get_info(fixture->store, &info, NULL));
+    g_assert_cmpuint(info.disk_bytes, ==, 0);
+}
+
+static void test_notes(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    SluiceDigest key = fixture_absent();
+    g_autoptr(GBytes) first = text_bytes("first"), second = text_bytes("second"), note = text_bytes("note");
+    g_autoptr(GBytes) large = fixture_bytes(1, 16 * 1024 + 1);
+    assert_note(fixture, &key, NULL);
+    g_assert_true(sluice_store_put_result_with_note(fixture->store, &key, first, note, &error));
+    assert_note(fixture, &key, "note");
+    /* who says nothing takes the old note away */
+    g_assert_true(sluice_store_put_result(fixture->store, &key, second, &error));
+    assert_note(fixture, &key, NULL);
+    g_assert_false(sluice_store_put_result_with_note(fixture->store, &key, first, large, &error));
+    g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_INVALID);
+    g_clear_error(&error);
+    g_assert_true(sluice_store_put_result_with_note(fixture->store, &key, first, note, &error));
+    g_assert_true(sluice_store_delete_result(fixture->store, &key, &error));
+    assert_note(fixture, &key, NULL);
+    assert_empty(fixture);
+}
+
+static void test_changes(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    SluiceDigest key = fixture_absent();
+    g_autoptr(GBytes) first = text_bytes("first"), second = text_bytes("second"), empty = text_bytes("");
+    g_autoptr(GBytes) note = text_bytes("note"), other = text_bytes("other");
+    gboolean changed = TRUE;
+    g_assert_true(sluice_store_change_result(fixture->store, &key, first, second, note, &changed, &error));
+    g_assert_false(changed); /* there is none */
+    g_assert_true(sluice_store_put_result_with_note(fixture->store, &key, first, note, &error));
+    g_assert_true(sluice_store_change_result(fixture->store, &key, second, empty, other, &changed, &error));
+    g_assert_false(changed); /* it is another */
+    assert_note(fixture, &key, "note");
+    g_assert_true(sluice_store_change_result(fixture->store, &key, first, empty, other, &changed, &error));
+    g_assert_true(changed);
+    assert_note(fixture, &key, "other");
+    g_autoptr(GBytes) now = sluice_store_get_result(fixture->store, &key, &error);
+    g_assert_cmpuint(g_bytes_get_size(now), ==, 0);
+    g_assert_true(sluice_store_change_result(fixture->store, &key, empty, NULL, note, &changed, &error));
+    g_assert_true(changed);
+    g_assert_null(sluice_store_get_result(fixture->store, &key, NULL));
+    assert_note(fixture, &key, "note");
+    g_assert_true(sluice_store_gc(fixture->store, 0, NULL, &error));
+    assert_note(fixture, &key, NULL);
+    assert_empty(fixture);
+}
+
+typedef struct {
+    guint results, notes, alone, most;
+} Seen;
+
+static gboolean see(const SluiceResultEntry *entry, gpointer data)
+{
+    Seen *seen = data;
+    seen->results += entry->stored;
+    seen->notes += entry->note != NULL;
+    seen->alone += !entry->stored;
+    if (entry->note != NULL)
+        g_assert_cmpmem(entry->note, entry->note_length, "note", 4);
+    g_assert_cmpuint(entry->result_length, ==, entry->stored ? 5 : 0);
+    return seen->most == 0 || seen->results < seen->most;
+}
+
+static void test_walk(Fixture *fixture, gconstpointer data)
+{
+    enum { COUNT = 300 };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) result = text_bytes("first"), note = text_bytes("note");
+    gboolean changed;
+    guint with_prefix = 0;
+    SluiceDigest key = {.size = 5};
+    for (unsigned i = 0; i < COUNT; i++) {
+        sluice_digest_of(&i, sizeof i, &key);
+        with_prefix += key.hash[0] == 0xab || key.hash[0] >> 4 == 0xc;
+        g_assert_true(sluice_store_put_result_with_note(fixture->store, &key, result, i % 2 ? note : NULL, &error));
+        if (i % 3 == 0)
+            g_assert_true(sluice_store_change_result(fixture->store, &key, result, NULL, note, &changed, &error) &&
+                          changed);
+    }
+    Seen all = {0}, some = {0}, few = {.most = 7}, one = {0}, none = {0};
+    g_assert_true(sluice_store_each_result(fixture->store, "", see, &all, &error));
+    g_assert_cmpuint(all.results, ==, COUNT - COUNT / 3);
+    g_assert_cmpuint(all.alone, ==, COUNT / 3);
+    g_assert_cmpuint(all.notes, ==, COUNT / 3 + COUNT / 3);
+    g_assert_true(sluice_store_each_result(fixture->store, "ab", see, &some, &error));
+    g_assert_true(sluice_store_each_result(fixture->store, "c", see, &some, &error));
+    g_assert_cmpuint(some.results + some.alone, ==, with_prefix);
+    g_assert_true(sluice_store_each_result(fixture->store, "", see, &few, &error));
+    g_assert_cmpuint(few.results, ==, 7);
+    char hex[SLUICE_HASH_HEX + 1];
+    sluice_digest_hex(&key, hex);
+    g_assert_true(sluice_store_each_result(fixture->store, hex, see, &one, &error));
+    g_assert_cmpuint(one.results + one.alone, ==, 1);
+    memset(hex, 'f', SLUICE_HASH_HEX);
+    g_assert_true(sluice_store_each_result(fixture->store, hex, see, &none, &error));
+    g_assert_cmpuint(none.results + none.alone, ==, 0);
+    static const char *const bad[] = {"x", "AB", "ab/5", "-1"};
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_false(sluice_store_each_result(fixture->store, bad[i], see, &none, &error));
+        g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_INVALID);
+        g_clear_error(&error);
+    }
+}
+
 static void set_ref(Fixture *fixture, const char *space, const char *name, const char *value)
 {
     g_autoptr(GError) error = NULL;
@@ -156,6 +285,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     FIXTURE_TEST("/cas/names/results", test_results);
+    FIXTURE_TEST("/cas/names/notes", test_notes);
+    FIXTURE_TEST("/cas/names/changes", test_changes);
+    FIXTURE_TEST("/cas/names/walk", test_walk);
     FIXTURE_TEST("/cas/names/refs", test_refs);
     FIXTURE_TEST("/cas/names/bad-refs", test_bad_refs);
     FIXTURE_TEST("/cas/names/list-refs", test_list_refs);

@@ -49,13 +49,15 @@ static void test_values(void)
 static void test_execution(void)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(UserConfig) config = parse("execution:\n  limits:\n    processes: 100\n    memory: infinity\n"
-                                         "    disk: 1%\n    output: 0\n    timeout: 0\n    free-space: 1G\n",
-                                         &error);
+    g_autoptr(UserConfig) config =
+        parse("execution:\n  audit-hits: 7\n  limits:\n    processes: 100\n    memory: infinity\n"
+              "    disk: 1%\n    output: 0\n    timeout: 0\n    free-space: 1G\n",
+              &error);
     g_assert_no_error(error);
     SluiceSandboxLimits limits;
     execution_policy_get_limits(&config->execution, "/", &limits);
     g_assert_cmpint(config->execution.timeout, ==, 0);
+    g_assert_cmpint(config->execution.audit_hits, ==, 7);
     g_assert_cmpuint(limits.processes, ==, 100);
     g_assert_cmpuint(limits.memory, ==, 0);
     g_assert_cmpuint(limits.disk, ==, size_of_disk_share("/", 1));
@@ -97,6 +99,8 @@ static void test_refused(void)
         {"scheduler:\n  on-error: panic\n", "user.conf [line 2 column 12]", "INVALID_DATA"},
         {"cache:\n  quota: much\n", "user.conf [line 2 column 9]", "INVALID_DATA"},
         {"execution:\n  audit-hits: 101\n", "user.conf [line 2 column 14]", "INVALID_DATA"},
+        {"execution:\n  audit-hits: -1\n", "user.conf [line 2 column 14]", "INVALID_DATA"},
+        {"execution:\n  audit-hits: some\n", "user.conf [line 2 column 14]", "INVALID_DATA"},
         {"execution:\n  limits:\n    processes: -1\n", "user.conf [line 3 column 15]", "INVALID_DATA"},
         {"execution:\n  limits:\n    memory: much\n", "user.conf [line 3 column 12]", "INVALID_DATA"},
         {"execution:\n  limits:\n    output: 5%\n", "user.conf [line 3 column 12]", "INVALID_DATA"},

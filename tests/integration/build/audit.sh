@@ -1,0 +1,260 @@
+#!/bin/bash
+# `build --audit-hits`: hits that are executed again.  A forged result, one that is right, one of an action that is not deterministic, one that cannot
+# be executed; what is said of each, and what becomes of it.
+here=$(dirname "$0")
+# shellcheck source=tests/integration/build/lib.sh
+source "$here/lib.sh"
+[ -x "${REAPI_CLIENT:?}" ] || {
+	echo "SKIP: no test client"
+	exit 77
+}
+
+host_root "$work/root" sh cat mkdir ls touch cp rm id sed sleep chmod "$REAPI_CLIENT"
+new_project
+
+# client NAME [LINES…]: commands come on standard input
+client() {
+	{
+		cat <<-END
+			kind: manual
+			build-depends:
+			- base.bst
+			sandbox:
+			  remote-apis-socket:
+			    path: /run/reapi/socket
+			${2-}
+			config:
+			  install-commands:
+			  - |
+			    out=%{install-root}
+			    export HOME=/tmp
+			    r() { reapi-client unix:/run/reapi/socket "\$@"; }
+			    put() { cat >/tmp/message; r put /tmp/message; }
+			    root=\$(r make-directory files in.txt=\$(echo input | put) | put)
+			    # action OUTPUTS… -- WORDS…
+			    action() { r make-action \$(r make-command env=PATH=/usr/bin:/bin "\$@" | put) \$root | put; }
+			    # forge ACTION KEY=VALUE…
+			    forge() { a=\$1; shift; r make-result "\$@" >/tmp/result; r update \$a /tmp/result >/dev/null; }
+			    copy=\$(action out=made -- cp in.txt made)
+			    echo \$copy >\$out/copy
+		END
+		sed 's/^/    /'
+	} | element "$1.bst"
+}
+trusted=$'public:\n  sluice:\n    cache-writes: trusted'
+# explain ELEMENT-FILE: of the action that the last checkout names there
+explain() { sluice cache explain "$(cat "$work/out/$1")"; }
+
+# ---- A wrong result -------------------------------------------------------------------------------------------------------------
+
+client forger "$trusted" <<'END'
+export REAPI_TOOL='forger 6.6.6' REAPI_TARGET=//evil:target
+forge $copy made=$(echo forged | put)
+END
+look='export REAPI_TOOL="bazel 7.4.1" REAPI_TARGET=//my:lib REAPI_MNEMONIC=CppCompile
+r lookup $copy >$out/found'
+client victim <<<"$look"
+client later <<<"$look # later"
+check "a trusted client forges a result" builds forger.bst
+sluice build --audit-hits 0 victim.bst
+check "nothing is audited" test "$status" -eq 0
+check_not "and nothing is said of it" contains "$work/output" "Audit"
+sluice build --audit-hits 100 victim.bst
+check "cached elements get no hits" test "$status" -eq 0
+check_not "so nothing is audited" contains "$work/output" "Audit"
+client victim2 <<<"$look # second"
+sluice build --audit-hits 100 victim2.bst
+cp "$work/output" "$work/audited"
+check "the build goes on" test "$status" -eq 0
+for line in "WARNING [audit-wrong]: the cached result" "(//my:lib) is wrong" "Differs:     made: cached file" "executed file" "Mnemonic:    CppCompile" \
+	"Asked by:    bazel 7.4.1" "Made by:     a client that may store results" "element:   forger.bst (project test)" "tool:      forger 6.6.6" \
+	"Audit Summary" "Wrong:             1" "The same:          0"; do
+	check "told: $line" contains "$work/audited" "$line"
+done
+forged=$(echo forged | "$REAPI_CLIENT" x digest -)
+true=$(echo input | "$REAPI_CLIENT" x digest -)
+check "both digests" contains "$work/audited" "made: cached file $forged, executed file $true"
+sluice artifact log victim2.bst
+check "the element's log has it" contains "$work/output" "audit-wrong"
+check "and the count" contains "$work/output" "Audit: 1 hits to be executed again: 0 the same, 1 wrong"
+check "checkout" checkout victim2.bst --deps none
+explain copy
+check "it is known" contains "$work/output" "Audited:       differs: what was cached before was wrong"
+check "with what it was" contains "$work/output" "made: cached file $forged, executed file $true"
+check "and who had made it" contains "$work/output" "of element forger.bst, with forger 6.6.6"
+check "ours took its place" contains "$work/output" "Made by:       sluice: it executed the action"
+sluice build --audit-hits 100 later.bst
+check "it is not served again" contains "$work/output" "1 the same, 0 wrong"
+check "checkout" checkout later.bst --deps none
+check "but ours" grep -q "${true%/*}" "$work/out/found"
+client again "$trusted" <<'END'
+forge $copy made=$(echo forged | put)
+r lookup $copy >$out/found
+END
+check "it is stored again" builds again.bst
+check "and refused" contains "$work/output" "1 results were refused"
+check "checkout" checkout again.bst --deps none
+check "ours stays" grep -q "${true%/*}" "$work/out/found"
+client other "$trusted" <<'END'
+forge $copy made=$(echo another | put)
+r lookup $copy >$out/found
+END
+check "another wrong one is taken" builds other.bst
+explain copy
+check "what is known of the first stays" contains "$work/output" "made: cached file $forged"
+client fourth <<<"$look # fourth"
+sluice build --audit-hits 100 fourth.bst
+check "until it is audited" contains "$work/output" "1 wrong"
+
+# ---- Fatal ------------------------------------------------------------------------------------------------------------------------
+
+cp "$work/project/project.conf" "$work/project.conf"
+echo "fatal-warnings: [audit-wrong]" >>"$work/project/project.conf"
+client other2 "$trusted" <<'END'
+forge $copy made=$(echo a third | put)
+END
+client strict <<<"$look # strict"
+check "a third" builds other2.bst
+sluice build --audit-hits 100 strict.bst
+check "where it is fatal, the build fails" test "$status" -eq 255
+check "with its reason" error_is PLUGIN audit-wrong
+check "which is told" contains "$work/output" "(//my:lib) is wrong"
+sluice build --audit-hits 100 strict.bst
+check "it is not remembered: with the right result, it builds" test "$status" -eq 0
+cp "$work/project.conf" "$work/project/project.conf"
+
+# ---- Other verdicts -----------------------------------------------------------------------------------------------------------------
+
+client right <<'END'
+r execute $copy >/dev/null
+a=$(action out=one -- sh -c 'cp in.txt one; chmod 755 one; echo said')
+r execute $a >/dev/null
+r execute $a >/dev/null
+r execute $a >/dev/null
+END
+sluice build --audit-hits 100 right.bst
+check "right results" contains "$work/output" "2 the same, 0 wrong"
+check_not "no warning" contains "$work/output" "WARNING"
+client unstable <<'END'
+a=$(action out=id out=same -- sh -c 'cat /proc/sys/kernel/random/uuid >id; echo same >same')
+r execute $a >/dev/null
+r execute $a >/dev/null
+echo $a >$out/unstable
+a=$(action out=same -- sh -c 'cat /proc/sys/kernel/random/uuid; echo same >same')
+r execute $a >/dev/null
+r lookup $a >/dev/null
+echo $a >$out/messages
+END
+sluice build --audit-hits 100 unstable.bst
+check "an action that is not deterministic" contains "$work/output" "[audit-unstable]: the cached result"
+check "its output" contains "$work/output" "id: cached file"
+check_not "not the other one" contains "$work/output" "same: cached file"
+check "other messages" contains "$work/output" "[audit-messages]: the cached result"
+check "which stream" contains "$work/output" "standard output: cached"
+check "both are counted" contains "$work/output" "0 the same, 0 wrong, 1 not deterministic, 1 with other messages"
+check "checkout" checkout unstable.bst --deps none
+explain unstable
+check "it stays" contains "$work/output" "Audited:       differs: the action is not deterministic"
+explain messages
+check "and the other" contains "$work/output" "Audited:       the same outputs, but other messages"
+
+# Directories, links and modes; an output that is not there, one that is too many; and a result of an action that fails.
+client shapes "$trusted" <<'END'
+a=$(action out=dir out=link out=plain -- sh -c 'mkdir -p dir/sub; echo deep >dir/sub/file; ln -s in.txt link; echo plain >plain')
+sub=$(r make-directory files file=$(echo deep | put) | put)
+forged=$(r make-directory files file=$(echo deeper | put) | put)
+forge $a plain=$(echo plain | put) extra=$(echo extra | put) root:dir=$(r make-directory directories sub=$forged | put)
+r lookup $a >/dev/null
+b=$(action out=x -- sh -c 'exit 3')
+forge $b x=$(echo x | put)
+r lookup $b >/dev/null
+echo $b >$out/failing
+END
+host_root "$work/root" ln
+cp -a "$work/root/." "$work/project/files/base/"
+sluice build --audit-hits 100 shapes.bst
+check "two wrong ones" contains "$work/output" "0 the same, 2 wrong"
+for line in "dir/sub/file: cached file" "link: cached nothing, executed a link to in.txt" "extra: cached file" "executed nothing" "exit code: cached 0, executed 3" \
+	"It was removed from the action cache"; do
+	check "told: $line" contains "$work/output" "$line"
+done
+check_not "what is right is not" contains "$work/output" "plain: cached"
+check "checkout" checkout shapes.bst --deps none
+explain failing
+check "what was removed is known" contains "$work/output" "there is no result, only what is known of the one that was there"
+client gone <<END
+if r lookup $(cat "$work/out/failing") >/dev/null 2>&1; then exit 3; fi
+END
+check "and not found" builds gone.bst
+
+# Clients that only use the cache upload no inputs.
+client cacheonly "$trusted" <<'END'
+echo "no action" >/tmp/action
+a=$(r digest /tmp/action)
+forge $a made=$(echo made | put)
+r lookup $a >/dev/null
+b=$(r make-action $(r make-command out=made -- cp in.txt made | put) $(echo absent >/tmp/absent; r digest /tmp/absent) | put)
+forge $b made=$(echo made | put)
+r lookup $b >/dev/null
+END
+sluice build --audit-hits 100 cacheonly.bst
+check "what cannot be executed is counted" contains "$work/output" "0 the same, 0 wrong, 2 could not be"
+check "with a reason" contains "$work/output" "is not in the cache"
+check_not "it is no warning" contains "$work/output" "WARNING"
+
+# ---- Which ones -------------------------------------------------------------------------------------------------------------------
+
+many='for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  a=$(action out=n -- sh -c "echo $i >n")
+  r execute $a >/dev/null
+  r lookup $a >/dev/null
+done'
+for i in 1 2; do
+	client many$i <<<"$many # $i"
+	sluice build --audit-hits 50 many$i.bst
+	chosen[i]=$(sed -n 's/.*Audit: \([0-9]*\) hits.*/\1/p' "$work/output")
+done
+check "a share of them" test "${chosen[1]}" -gt 2 -a "${chosen[1]}" -lt 18
+check "always the same" test "${chosen[1]}" -eq "${chosen[2]}"
+echo 'execution: {audit-hits: 100}' >"$work/audit.conf"
+client configured <<<"$many # configured"
+sluice --config "$work/audit.conf" build configured.bst
+check "as the user's configuration says" contains "$work/output" "Audit: 20 hits"
+client overridden <<<"$many # overridden"
+sluice --config "$work/audit.conf" build --audit-hits 0 overridden.bst
+check_not "the command line wins" contains "$work/output" "Audit: "
+for bad in 101 -1 x 5.5 ""; do
+	sluice build "--audit-hits=$bad" many1.bst
+	check "'$bad' is no percentage" test "$status" -eq 2
+	check "and says so" contains "$work/output" "Invalid value for '--audit-hits'"
+done
+
+# ---- Killed in the middle ---------------------------------------------------------------------------------------------------------
+
+client slow <<'END'
+a=$(action out=made -- sh -c 'sleep 4; cp in.txt made')
+r execute $a >/dev/null
+r execute $a >/dev/null
+echo $a >$out/slow
+END
+(cd "$work/project" && exec "$SLUICE" --no-colors build --audit-hits 100 slow.bst >"$work/output" 2>&1) &
+pid=$!
+for _ in $(seq 200); do
+	# its commands have ended, its audit has not
+	if [ -z "${seen-}" ] && sluice_results=$("$SLUICE" cache info --json) && [ "$(sed 's/.*"results":\([0-9]*\).*/\1/' <<<"$sluice_results")" != "${before-}" ]; then
+		[ -n "${before-}" ] && seen=yes && sleep 1 && break
+		before=$(sed 's/.*"results":\([0-9]*\).*/\1/' <<<"$sluice_results")
+	fi
+	sleep 0.1
+done
+check "the audit began" test -n "${seen-}"
+# shellcheck disable=SC2046
+kill -9 $pid $(pgrep -P $pid)
+wait $pid 2>/dev/null || true
+sleep 1
+sluice cache fsck --no-repair
+check "the cache is sound" test "$status" -eq 0
+sluice build --audit-hits 100 slow.bst
+check "the next build audits it" contains "$work/output" "1 the same, 0 wrong"
+
+finish
