@@ -4,6 +4,7 @@
 #include "complete.h"
 #include "junction-stage.h"
 #include "targets.h"
+#include "write-all.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,16 +15,7 @@
 
 void app_print(const char *text)
 {
-    gsize length = strlen(text);
-    while (length > 0) {
-        gssize written = write(STDOUT_FILENO, text, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        text += written;
-        length -= written;
-    }
+    write_all(STDOUT_FILENO, text, strlen(text));
 }
 
 void app_log(App *app, EventType type, Element *element, const char *format, ...)

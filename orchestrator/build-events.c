@@ -1,8 +1,8 @@
 /* build-events.c - how a build tells what it does. */
 #include "build-private.h"
+#include "write-all.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static const char *build_key(const Build *build)
 {
@@ -49,17 +49,6 @@ gboolean build_warn(Build *build, const char *token, const char *message, const 
     return FALSE;
 }
 
-static void write_all(int fd, const char *text, gsize length)
-{
-    while (length > 0) {
-        gssize written = write(fd, text, length);
-        if (written <= 0)
-            return; /* a log that cannot be written is no reason to fail */
-        text += written;
-        length -= (gsize)written;
-    }
-}
-
 void build_log(Build *build, const char *format, ...)
 {
     if (build->log_fd < 0)
@@ -68,5 +57,5 @@ void build_log(Build *build, const char *format, ...)
     va_start(arguments, format);
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    write_all(build->log_fd, text, strlen(text));
+    write_all(build->log_fd, text, strlen(text)); /* a log that cannot be written is no reason to fail */
 }

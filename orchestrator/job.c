@@ -9,6 +9,7 @@
 #include "late.h"
 #include "log.h"
 #include "sandbox.h"
+#include "write-all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -77,21 +78,6 @@ static void handle_signals(GCancellable *cancellable)
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
         sigaction(numbers[i], &action, NULL);
     g_thread_unref(g_thread_new("signals", wait_for_signal, cancellable));
-}
-
-static gboolean write_all(int fd, const void *data, gsize length)
-{
-    const char *at = data;
-    while (length > 0) {
-        gssize written = write(fd, at, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return FALSE;
-        at += written;
-        length -= written;
-    }
-    return TRUE;
 }
 
 /* Sinks the variant. */

@@ -1,5 +1,6 @@
 /* log.c - the lines of the log */
 #include "log.h"
+#include "write-all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -223,26 +224,11 @@ char *log_format(const Log *log, const Event *event, gboolean colors)
     return g_string_free(out, FALSE);
 }
 
-/* Standard error that is gone is no reason to stop. */
-static void write_all(int fd, const char *text)
-{
-    gsize length = strlen(text);
-    while (length > 0) {
-        gssize written = write(fd, text, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        text += written;
-        length -= written;
-    }
-}
-
 static void write_shown(Log *log, const char *text)
 {
     if (log->options.status)
         status_line_clear(log->options.status);
-    write_all(log->options.fd, text);
+    write_all(log->options.fd, text, strlen(text)); /* standard error that is gone is no reason to stop */
     if (log->options.status)
         status_line_draw(log->options.status, TRUE);
 }
@@ -252,7 +238,7 @@ void log_text(Log *log, const char *text)
     g_autofree char *clean = text_sanitize(text, -1);
     write_shown(log, clean);
     if (log->file >= 0)
-        write_all(log->file, clean);
+        write_all(log->file, clean, strlen(clean));
 }
 
 static gboolean is_shown(const Log *log, const Event *event)
@@ -284,7 +270,7 @@ void log_event(Log *log, const Event *event)
     write_shown(log, shown);
     if (log->file >= 0) {
         g_autofree char *plain = log_format(log, &clean, FALSE);
-        write_all(log->file, plain);
+        write_all(log->file, plain, strlen(plain));
     }
 }
 

@@ -1,6 +1,7 @@
 /* serve-log.c - the access log: lines are made where the call ended, and written by a thread, which alone waits for the disk */
 #include "json.h"
 #include "serve.h"
+#include "write-all.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -60,19 +61,6 @@ char *access_log_line(const SluiceCallRecord *record)
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------------------- */
-
-static void write_all(int fd, const char *text, gsize length)
-{
-    while (length > 0) {
-        gssize written = write(fd, text, length);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        text += written;
-        length -= written;
-    }
-}
 
 static gpointer run(gpointer data)
 {

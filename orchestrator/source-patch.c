@@ -7,6 +7,7 @@
 #include "patch-names.h"
 #include "source-info.h"
 #include "source-kinds.h"
+#include "write-all.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,24 +98,6 @@ static Json *patch_unique_key(Source *source, Arena *arena, GError **error)
 
 /* ---- Applying --------------------------------------------------------------------------------------------------------------------- */
 
-static gboolean write_all(int fd, GBytes *bytes)
-{
-    gsize length;
-    const char *data = g_bytes_get_data(bytes, &length);
-    while (length > 0) {
-        ssize_t written = write(fd, data, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return FALSE;
-        }
-        data += written;
-        length -= (gsize)written;
-    }
-    return TRUE;
-}
-
 static gboolean write_file(const char *path, GBytes *bytes, gboolean executable, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(path);
@@ -122,7 +105,7 @@ static gboolean write_file(const char *path, GBytes *bytes, gboolean executable,
     if (g_mkdir_with_parents(folder, 0755) == 0) {
         fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, executable ? 0755 : 0644);
     }
-    gboolean ok = fd >= 0 && write_all(fd, bytes);
+    gboolean ok = fd >= 0 && write_all(fd, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
     if (!ok) {
         error_set(error, ERROR_SOURCE, NULL, NULL, "Cannot write %s: %s", path, g_strerror(errno));
     }

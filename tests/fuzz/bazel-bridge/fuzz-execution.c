@@ -3,40 +3,14 @@
  * What is accepted as complete can be given the parents of its outputs, below its root, and never more than that.
  */
 #include "execution.h"
-
-#include <stdlib.h>
+#include "store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(gboolean condition)
-{
-    if (!condition)
-        abort();
-}
-
-static SluiceStore *store;
-static char *directory;
-
-static void stop(void)
-{
-    sluice_store_close(store);
-    sluice_remove_tree(directory, NULL);
-    g_free(directory);
-}
-
-static void start(void)
-{
-    directory = g_dir_make_tmp("sluice-fuzz-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(directory, "store", NULL);
-    store = sluice_store_open(path, NULL, NULL);
-    check(store != NULL && sluice_store_put(store, "input", 5, NULL, NULL, NULL));
-    atexit(stop);
-}
 
 static SluiceDigest put(const void *data, gsize size)
 {
     SluiceDigest digest;
-    check(sluice_store_put(store, data, size, NULL, &digest, NULL));
+    fuzz_check(sluice_store_put(fuzz_store("input"), data, size, NULL, &digest, NULL));
     return digest;
 }
 
@@ -73,29 +47,29 @@ static SluiceDigest make_action(uint8_t kind, const uint8_t *data, size_t size)
 
 static void check_paths(const SluiceAction *action)
 {
-    check(action->working_directory[0] != '/' && strstr(action->working_directory, "..") != action->working_directory);
+    fuzz_check(action->working_directory[0] != '/' &&
+               strstr(action->working_directory, "..") != action->working_directory);
     for (guint i = 0; action->outputs->pdata[i] != NULL; i++) {
         const char *path = action->outputs->pdata[i];
-        check(path[0] != '/' && !g_str_has_prefix(path, "../") && strstr(path, "/../") == NULL);
+        fuzz_check(path[0] != '/' && !g_str_has_prefix(path, "../") && strstr(path, "/../") == NULL);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (store == NULL)
-        start();
+    SluiceStore *store = fuzz_store("input");
     if (size == 0)
         return 0;
     SluiceDigest digest = make_action(data[0], data + 1, size - 1), root;
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
     g_autoptr(GError) error = NULL;
     g_autoptr(SluiceAction) action = sluice_action_load(store, &digest, missing, &error);
-    check((action == NULL) == (error != NULL));
+    fuzz_check((action == NULL) == (error != NULL));
     if (action == NULL || missing->len > 0)
         return 0;
-    check(action->arguments->len > 1);
+    fuzz_check(action->arguments->len > 1);
     check_paths(action);
     if (!sluice_action_make_parents(store, action, &root, &error))
-        check(error != NULL); /* an input stands where a directory must be */
+        fuzz_check(error != NULL); /* an input stands where a directory must be */
     return 0;
 }

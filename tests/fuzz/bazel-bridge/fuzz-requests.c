@@ -5,6 +5,7 @@
  */
 #include "bazel-bridge.h"
 #include "rpc.h"
+#include "store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +35,6 @@ typedef struct {
     SluiceBridge *bridge;
     RpcClient client;
 } Server;
-
-static void check(gboolean condition)
-{
-    if (!condition)
-        abort();
-}
 
 static Server server;
 
@@ -72,14 +67,14 @@ static void start(void)
     g_autofree char *address = g_strdup_printf("unix:%s/socket", server.directory);
     grpc_init();
     server.store = sluice_store_open(path, NULL, NULL);
-    check(server.store != NULL);
+    fuzz_check(server.store != NULL);
     /* the corpus names these blobs */
-    check(sluice_store_put(server.store, "x", 1, NULL, NULL, NULL));
-    check(sluice_store_put(server.store, "output", 6, NULL, NULL, NULL));
+    fuzz_check(sluice_store_put(server.store, "x", 1, NULL, NULL, NULL));
+    fuzz_check(sluice_store_put(server.store, "output", 6, NULL, NULL, NULL));
     server.bridge = sluice_bridge_new(server.store, NULL);
-    check(server.bridge != NULL);
+    fuzz_check(server.bridge != NULL);
     SluiceEndpoint *endpoint = sluice_endpoint_new(server.bridge, &policy, NULL);
-    check(endpoint != NULL && sluice_endpoint_listen(endpoint, address, NULL, NULL));
+    fuzz_check(endpoint != NULL && sluice_endpoint_listen(endpoint, address, NULL, NULL));
     rpc_client_open(&server.client, address);
     atexit(stop);
 }

@@ -1,16 +1,10 @@
 /* A token file: whatever is accepted can be looked up, and errors name a line and repeat nothing. */
 #include "access.h"
+#include "store.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(gboolean condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* A line more is a token more, under its name. */
 static void add_line(const uint8_t *data, size_t size, guint count)
@@ -23,9 +17,9 @@ static void add_line(const uint8_t *data, size_t size, guint count)
     g_autoptr(SluiceTokens) tokens = sluice_tokens_parse("tokens", text->str, text->len, NULL);
     if (tokens == NULL)
         return; /* it has this token already, or as many as may be */
-    check(sluice_tokens_count(tokens) == count + 1);
-    check(sluice_tokens_find(tokens, token, strlen(token), &user, &role));
-    check(strcmp(user, "fuzzer") == 0 && role == SLUICE_ROLE_READ);
+    fuzz_check(sluice_tokens_count(tokens) == count + 1);
+    fuzz_check(sluice_tokens_find(tokens, token, strlen(token), &user, &role));
+    fuzz_check(strcmp(user, "fuzzer") == 0 && role == SLUICE_ROLE_READ);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,12 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *user = NULL;
     SluiceRole role;
     if (tokens == NULL) {
-        check(error != NULL && g_str_has_prefix(error->message, "tokens:"));
+        fuzz_check(error != NULL && g_str_has_prefix(error->message, "tokens:"));
         return 0;
     }
-    check(error == NULL);
-    check(!sluice_tokens_find(tokens, "", 0, &user, &role));
-    check(!sluice_tokens_find(tokens, data, MIN(size, 15), &user, &role));
+    fuzz_check(error == NULL);
+    fuzz_check(!sluice_tokens_find(tokens, "", 0, &user, &role));
+    fuzz_check(!sluice_tokens_find(tokens, data, MIN(size, 15), &user, &role));
     add_line(data, size, sluice_tokens_count(tokens));
     return 0;
 }

@@ -1,27 +1,20 @@
 /* Answers of servers: the first byte says of which call.  Whatever is accepted holds only what was asked for, and its digests are well formed. */
 #include "upstream.h"
-
-#include <stdlib.h>
+#include "store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(gboolean condition)
-{
-    if (!condition)
-        abort();
-}
-
 static void check_blobs(GArray *answers, GBytes *message, GError *error)
 {
-    check((answers != NULL) == (error == NULL));
+    fuzz_check((answers != NULL) == (error == NULL));
     gsize length = 0;
     const uint8_t *start = g_bytes_get_data(message, &length);
     for (guint i = 0; answers != NULL && i < answers->len; i++) {
         const SluiceBlobAnswer *answer = &g_array_index(answers, SluiceBlobAnswer, i);
-        check(answer->digest.size >= 0);
-        check(answer->data.length == 0 ||
-              (answer->data.data >= start && answer->data.data + answer->data.length <= start + length));
-        check(answer->message.length <= length);
+        fuzz_check(answer->digest.size >= 0);
+        fuzz_check(answer->data.length == 0 ||
+                   (answer->data.data >= start && answer->data.data + answer->data.length <= start + length));
+        fuzz_check(answer->message.length <= length);
     }
     g_clear_pointer(&answers, g_array_unref);
 }
@@ -30,22 +23,14 @@ static void check_missing(GBytes *message)
 {
     g_autoptr(GArray) digests = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
     g_autoptr(GError) error = NULL;
-    check(sluice_answer_missing(message, digests, &error) == (error == NULL));
+    fuzz_check(sluice_answer_missing(message, digests, &error) == (error == NULL));
     for (guint i = 0; i < digests->len; i++)
-        check(g_array_index(digests, SluiceDigest, i).size >= 0);
+        fuzz_check(g_array_index(digests, SluiceDigest, i).size >= 0);
 }
 
 static void check_result(GBytes *message)
 {
-    static SluiceStore *store;
-    if (store == NULL) {
-        g_autofree char *directory = g_dir_make_tmp("sluice-fuzz-XXXXXX", NULL);
-        g_autofree char *path = g_build_filename(directory, "store", NULL);
-        store = sluice_store_open(path, NULL, NULL);
-        check(store != NULL);
-        /* it stays open and is of no use to anybody else */
-        sluice_remove_tree(directory, NULL);
-    }
+    SluiceStore *store = fuzz_store("");
     g_auto(SluiceResult) result = {0};
     g_autoptr(GError) error = NULL;
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(SluiceDigest));
@@ -53,18 +38,18 @@ static void check_result(GBytes *message)
     if (!sluice_result_decode(message, &result, NULL))
         return;
     gboolean ok = sluice_result_collect(store, &result, all, absent, &error);
-    check(ok == (error == NULL));
-    check(absent->len <= all->len);
+    fuzz_check(ok == (error == NULL));
+    fuzz_check(absent->len <= all->len);
 }
 
 static void check_operation(GBytes *message)
 {
     g_auto(SluiceClusterOutcome) outcome = {0};
     g_autoptr(GError) error = NULL;
-    check(sluice_answer_operation(message, &outcome, &error) == (error == NULL));
-    check(outcome.code >= 0 && outcome.code <= GRPC_STATUS_UNAUTHENTICATED);
-    check(error != NULL || !outcome.done || outcome.code != GRPC_STATUS_OK || outcome.result != NULL);
-    check(outcome.message == NULL || g_utf8_validate(outcome.message, -1, NULL));
+    fuzz_check(sluice_answer_operation(message, &outcome, &error) == (error == NULL));
+    fuzz_check(outcome.code >= 0 && outcome.code <= GRPC_STATUS_UNAUTHENTICATED);
+    fuzz_check(error != NULL || !outcome.done || outcome.code != GRPC_STATUS_OK || outcome.result != NULL);
+    fuzz_check(outcome.message == NULL || g_utf8_validate(outcome.message, -1, NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -91,15 +76,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     }
     case 3:
-        check(sluice_answer_chunk(message, &span, &error) == (error == NULL));
-        check(span.length < size);
+        fuzz_check(sluice_answer_chunk(message, &span, &error) == (error == NULL));
+        fuzz_check(span.length < size);
         break;
     case 4:
-        check(sluice_answer_committed(message, &committed, &error) == (error == NULL));
+        fuzz_check(sluice_answer_committed(message, &committed, &error) == (error == NULL));
         break;
     case 5:
-        check(sluice_answer_capabilities(message, &capabilities, &error) == (error == NULL));
-        check(capabilities.batch_limit >= 0);
+        fuzz_check(sluice_answer_capabilities(message, &capabilities, &error) == (error == NULL));
+        fuzz_check(capabilities.batch_limit >= 0);
         break;
     case 6:
         check_result(message);

@@ -13,9 +13,6 @@ echo sub >"$work/project/sub/files/sub"
 printf 'name: sub\nmin-version: 2.0\n' >"$work/project/sub/project.conf"
 printf 'kind: import\nsources:\n- kind: local\n  path: files\n' >"$work/project/sub/inner.bst"
 mkdir "$work/project/elements/deep"
-lines() {
-	printf '%s\n' "$@"
-}
 lines 'kind: junction' 'sources:' '- kind: local' '  path: sub' >"$work/project/elements/sub.bst"
 lines 'kind: import' 'sources:' '- kind: remote' '  url: here:dev' "  ref: $(sha256 "$work/served/dev")" >"$work/project/elements/dev.bst"
 lines 'kind: manual' 'sources:' '- kind: local' '  path: files/a' '  directory: in' 'build-depends: [dev.bst]' 'depends: ["sub.bst:inner.bst"]' \

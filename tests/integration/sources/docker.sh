@@ -4,16 +4,10 @@
 source "$(dirname "$0")/lib.sh"
 python3 "$here/images.py" "$work/port" >"$work/requests" 2>&1 &
 server=$!
-for _ in $(seq 100); do
-	[ ! -s "$work/port" ] || break
-	sleep 0.05
-done
+wait_for "$work/port"
 url=http://127.0.0.1:$(cat "$work/port")
 project "aliases:
   images: $url"
-lines() {
-	printf '%s\n' "$@"
-}
 image() { # NAME TAG [LINES…]
 	local name=$1 tag=$2
 	shift 2

@@ -14,11 +14,7 @@ serve_git() {
 	rm -f "$work/port"
 	python3 "$here/git-server.py" "$repositories" "$work/port" 2>"$work/server.log" &
 	server=$!
-	local i
-	for i in $(seq 100); do
-		[ ! -s "$work/port" ] || break
-		sleep 0.05
-	done
+	wait_for "$work/port"
 	url=http://127.0.0.1:$(cat "$work/port")
 }
 

@@ -17,9 +17,6 @@ chmod 755 "$files/d/run"
 chmod 640 "$files/a.txt"
 ln -s ../nowhere "$files/d/link"
 printf -- '--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-text\n+patched\n' >"$files/p.diff"
-lines() {
-	printf '%s\n' "$@"
-}
 lines '- kind: local' '  path: files' | element local1
 lines '- kind: local' '  path: files/d/run' '  directory: x/y' | element local2
 lines '- kind: local' '  path: ./files/d/' | element local3
@@ -77,9 +74,6 @@ END
 before=$(keys)
 echo changed >"$files/tree/one"
 check "local: a change is another key" test "$before" != "$(keys)"
-bad() {
-	element bad
-}
 lines '- kind: local' '  path: files/absent' | bad
 check "local: absent" fails LOAD MISSING_FILE "Specified path 'files/absent' does not exist" show bad.bst
 lines '- kind: local' '  path: ../files' | bad

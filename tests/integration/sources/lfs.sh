@@ -7,10 +7,7 @@ served=$work/served
 mkdir -p "$served/lfs" "$served/repo/sub"
 python3 "$here/git-server.py" "$served" "$work/port" 2>"$work/server.log" &
 server=$!
-for _ in $(seq 100); do
-	[ ! -s "$work/port" ] || break
-	sleep 0.05
-done
+wait_for "$work/port"
 url=http://127.0.0.1:$(cat "$work/port")
 project "aliases:
   web: $url/

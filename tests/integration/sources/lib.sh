@@ -124,18 +124,41 @@ file_is() {
 	[ "$(cat "$1")" = "$2" ]
 }
 
+# wait_for FILE: until it is there and not empty, or five seconds have gone
+wait_for() {
+	local i
+	for i in $(seq 100); do
+		[ ! -s "$1" ] || break
+		sleep 0.05
+	done
+}
+
 # serve FOLDER: on loopback; $url, requests in $work/requests
 serve() {
 	python3 "$here/server.py" "$1" "$work/port" >"$work/requests" 2>&1 &
 	server=$!
-	local i
-	for i in $(seq 100); do
-		[ ! -s "$work/port" ] || break
-		sleep 0.05
-	done
+	wait_for "$work/port"
 	url=http://127.0.0.1:$(cat "$work/port")
 }
 
 sha256() {
 	sha256sum "$1" | cut -d' ' -f1
+}
+
+lines() { # each argument
+	printf '%s\n' "$@"
+}
+
+bad() {
+	element bad
+}
+
+# sources ELEMENT: checked out to $work/out
+sources() {
+	rm -rf "$work/out" "$work/checkout"
+	works source checkout --directory "$work/checkout" "$1.bst" && mv "$work/checkout/$1" "$work/out"
+}
+
+has() { # ELEMENT: its file has all lines of standard input, one after the other
+	python3 -c 'import sys; sys.exit(sys.stdin.read() not in open(sys.argv[1]).read())' "$work/project/elements/$1.bst"
 }

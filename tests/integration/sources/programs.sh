@@ -9,20 +9,6 @@ python3 "$here/registry.py" "$work/served" "$HOME/.netrc" "$work/project/project
 serve "$work/served"
 project "aliases:
   web: $url/"
-lines() {
-	printf '%s\n' "$@"
-}
-bad() {
-	element bad
-}
-# sources ELEMENT: checked out to $work/out
-sources() {
-	rm -rf "$work/out" "$work/checkout"
-	works source checkout --directory "$work/checkout" "$1.bst" && mv "$work/checkout/$1" "$work/out"
-}
-has() { # ELEMENT: its file has all lines of standard input, one after the other
-	python3 -c 'import sys; sys.exit(sys.stdin.read() not in open(sys.argv[1]).read())' "$work/project/elements/$1.bst"
-}
 
 # ---- pip
 mkdir "$work/project/files/sub"

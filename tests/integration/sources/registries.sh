@@ -6,27 +6,16 @@ mkdir "$work/served"
 python3 "$here/registry.py" "$work/served"
 serve "$work/served"
 export PIP_INDEX_URL=$url/simple
-project "aliases:
+mirrored_project() { # whose alias `dead` only the mirror serves
+	project "aliases:
   web: $url/
   dead: $url/absent/
 mirrors:
 - name: near
   aliases:
     dead: [\"$url/\"]"
-lines() {
-	printf '%s\n' "$@"
 }
-bad() {
-	element bad
-}
-# sources ELEMENT: checked out to $work/out
-sources() {
-	rm -rf "$work/out" "$work/checkout"
-	works source checkout --directory "$work/checkout" "$1.bst" && mv "$work/checkout/$1" "$work/out"
-}
-has() { # ELEMENT: its file has all lines of standard input, one after the other
-	python3 -c 'import sys; sys.exit(sys.stdin.read() not in open(sys.argv[1]).read())' "$work/project/elements/$1.bst"
-}
+mirrored_project
 
 # ---- crates
 cp "$work/served/Cargo.lock" "$work/project/files/"
@@ -190,13 +179,7 @@ git_crate "${gamma:0:39}x" | bad
 check "git crate: not quite a commit" fails SOURCE "" "this is not 40 lower-case hexadecimal digits" source fetch bad.bst
 git_crate "${other:0:40}" | bad
 check "git crate: a commit that is not there" fails SOURCE "" "" source fetch bad.bst
-project "aliases:
-  web: $url/
-  dead: $url/absent/
-mirrors:
-- name: near
-  aliases:
-    dead: [\"$url/\"]"
+mirrored_project
 
 # ---- cpan
 lines '- kind: cpan' "  index: 'web:'" '  name: Some::Thing' '- kind: cpan' '  directory: z' "  index: 'web:'" '  name: Zipped' | element cpan
