@@ -69,77 +69,186 @@ static char *element_root(const char *directory)
     }
 }
 
-static void add_elements(GPtrArray *out, const char *prefix, const char *directory)
+/* What a shell would take for something else. */
+static char *escape_name(const char *name)
 {
-    g_autofree char *root = element_root(directory);
+    GString *out = g_string_new(NULL);
+    for (; *name; name++) {
+        if (strchr(" \t\n\\'\"$`*?[]{}()<>|&;!#~", *name))
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *name);
+    }
+    return g_string_free(out, FALSE);
+}
+
+typedef gboolean (*WantFile)(const char *name);
+
+static gboolean want_element(const char *name)
+{
+    return g_str_has_suffix(name, ".bst");
+}
+
+static gboolean want_any(const char *name)
+{
+    return TRUE;
+}
+
+static gboolean want_none(const char *name)
+{
+    return FALSE;
+}
+
+/* Directories, and the files that are wanted, of `root`, where the words begin. */
+static void add_paths(GPtrArray *out, const char *prefix, const char *root, WantFile want)
+{
     const char *slash = strrchr(prefix, '/');
     g_autofree char *below = g_strndup(prefix, slash ? slash - prefix + 1 : 0);
-    g_autofree char *place = root ? g_build_filename(root, below, NULL) : NULL;
-    g_autoptr(GDir) dir = place ? g_dir_open(place, 0, NULL) : NULL;
+    g_autofree char *place = g_path_is_absolute(prefix) ? g_strdup(below) : g_build_filename(root, below, NULL);
+    g_autoptr(GDir) dir = g_dir_open(place, 0, NULL);
     for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir)) {
         g_autofree char *path = g_build_filename(place, name, NULL);
         gboolean folder = g_file_test(path, G_FILE_TEST_IS_DIR);
-        g_autofree char *word = g_strdup_printf("%s%s%s", below, name, folder ? "/" : "");
-        if (name[0] != '.' && (folder || g_str_has_suffix(name, ".bst")))
+        g_autofree char *escaped = escape_name(name);
+        g_autofree char *word = g_strdup_printf("%s%s%s", below, escaped, folder ? "/" : "");
+        if (name[0] != '.' && (folder || want(name)))
             add(out, prefix, word, !folder);
+    }
+    /* a directory that was written out is entered, if it can be nothing else */
+    g_autofree char *entered = g_strconcat(prefix, "/", NULL);
+    if (out->len == 1 && strcmp(out->pdata[0], entered) == 0 && !g_str_has_suffix(prefix, "/")) {
+        g_ptr_array_set_size(out, 0);
+        add_paths(out, entered, root, want);
     }
 }
 
-static void add_choices(GPtrArray *out, const char *prefix, const OptionSpec *option)
+static void add_elements(GPtrArray *out, const char *prefix, const char *directory)
 {
-    if (!option->value || !strchr(option->value, '|'))
+    g_autofree char *root = element_root(directory);
+    if (root)
+        add_paths(out, prefix, root, want_element);
+}
+
+/* The value of an option: one of its choices, or a file or directory from where the command is run. */
+static void add_values(GPtrArray *out, const char *prefix, const OptionSpec *option)
+{
+    const char *value = option->value ? option->value : "";
+    if (strcmp(value, "DIR") == 0)
+        add_paths(out, prefix, ".", want_none);
+    else if (strcmp(value, "FILE") == 0)
+        add_paths(out, prefix, ".", want_any);
+    if (!strchr(value, '|'))
         return;
     g_auto(GStrv) choices = g_strsplit(option->value, "|", -1);
     for (char **choice = choices; *choice; choice++)
         add(out, prefix, *choice, TRUE);
 }
 
+static gboolean is_named(const OptionSpec *option, const char *word)
+{
+    return word[1] == '-' ? strcmp(word + 2, option->name) == 0 : word[1] == option->letter && !word[2];
+}
+
+static const OptionSpec *find_option(const char *word, const Command *command)
+{
+    const OptionSpec *tables[] = {command ? command->options : NULL, global_options};
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const OptionSpec *option = tables[i]; option && option->name; option++)
+            if (is_named(option, word))
+                return option;
+    return NULL;
+}
+
 /* The option whose value stands at `current`, or NULL. */
 static const OptionSpec *option_before(char **words, guint current, const Command *command)
 {
     for (guint back = 1; back <= 2 && back < current; back++) {
-        const char *word = words[current - back];
-        if (!g_str_has_prefix(word, "-") || strlen(word) < 2)
-            continue;
-        const OptionSpec *tables[] = {command ? command->options : NULL, global_options};
-        for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
-            for (const OptionSpec *option = tables[i]; option && option->name; option++) {
-                gboolean named =
-                    word[1] == '-' ? strcmp(word + 2, option->name) == 0 : word[1] == option->letter && !word[2];
-                guint takes = option->type == OPTION_PAIR ? 2 : option->type >= OPTION_STRING ? 1 : 0;
-                if (named && takes >= back)
-                    return option;
-            }
+        const OptionSpec *option = find_option(words[current - back], command);
+        guint takes = !option ? 0 : option->type == OPTION_PAIR ? 2 : option->type >= OPTION_STRING ? 1 : 0;
+        if (takes >= back)
+            return option;
     }
     return NULL;
 }
 
-GPtrArray *complete_words(char **words, guint current)
+/* Some shells break "--name=value" into three words. */
+static char **join_assignments(char **words, guint *current)
+{
+    GPtrArray *out = g_ptr_array_new();
+    guint end = *current;
+    for (guint i = 0; words[i] && i <= end; i++) {
+        char *last = out->len ? out->pdata[out->len - 1] : NULL;
+        gboolean sign = strcmp(words[i], "=") == 0;
+        if (!last || !g_str_has_prefix(last, "--") || !(sign || (i > 1 && strcmp(words[i - 1], "=") == 0))) {
+            g_ptr_array_add(out, g_strdup(words[i]));
+            continue;
+        }
+        out->pdata[out->len - 1] = g_strconcat(last, words[i], NULL);
+        g_free(last);
+    }
+    *current = MAX(out->len, 1) - 1;
+    g_ptr_array_add(out, NULL);
+    return (char **)g_ptr_array_free(out, FALSE);
+}
+
+static void add_words(GPtrArray *out, const char *prefix, const Command *command, const char *directory,
+                      const char *group)
+{
+    if (!command || command->words_kind == WORDS_COMMANDS)
+        add_commands(out, prefix, group);
+    else if (command->words_kind == WORDS_ELEMENTS || command->words_kind == WORDS_ARTIFACTS)
+        add_elements(out, prefix, directory);
+}
+
+/* "--name=prefix" as the last word. */
+static gboolean add_assigned(GPtrArray *out, const char *word, const Command *command)
+{
+    const char *sign = g_str_has_prefix(word, "--") ? strchr(word, '=') : NULL;
+    if (!sign)
+        return FALSE;
+    g_autofree char *name = g_strndup(word, sign - word);
+    const OptionSpec *option = find_option(name, command);
+    if (option)
+        add_values(out, sign + 1, option);
+    return TRUE;
+}
+
+static int compare_words(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+GPtrArray *complete_words(char **given, guint current)
 {
     GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) words = join_assignments(given, &current);
     const Command *command = NULL;
+    gboolean named = FALSE; /* the second word of a group, too */
     const char *group = NULL, *directory = ".", *prefix = words[current] ? words[current] : "";
-    for (guint i = 1; i < current && !command; i++) {
+    for (guint i = 1; i < current; i++) {
         if (i > 1 && (strcmp(words[i - 1], "-C") == 0 || strcmp(words[i - 1], "--directory") == 0))
-            directory = words[i];
-        if (words[i][0] == '-' || option_before(words, i, NULL))
+            directory = command ? directory : words[i];
+        if (words[i][0] == '-' || option_before(words, i, command))
             continue;
+        if (command && command->words_kind != WORDS_COMMANDS)
+            break;
         g_autofree char *name = group ? g_strdup_printf("%s %s", group, words[i]) : g_strdup(words[i]);
-        command = command_find(name);
+        command = command ? command : command_find(name);
+        named = named || group;
         group = !group && command_group_summary(words[i]) ? words[i] : group;
     }
     const OptionSpec *option = option_before(words, current, command);
     if (option)
-        add_choices(out, prefix, option);
+        add_values(out, prefix, option);
+    else if (add_assigned(out, prefix, command))
+        ;
     else if (prefix[0] == '-') {
         add_options(out, prefix, command ? command->options : NULL);
         add_options(out, prefix, global_options);
-    } else if (!command)
-        add_commands(out, prefix, group);
-    else if (command->words_kind == WORDS_COMMANDS)
-        add_commands(out, prefix, NULL);
-    else if (command->words_kind == WORDS_ELEMENTS || command->words_kind == WORDS_ARTIFACTS)
-        add_elements(out, prefix, directory);
+    } else if (!named || !command || command->words_kind != WORDS_COMMANDS)
+        add_words(out, prefix, command, directory, group);
+    g_ptr_array_sort(out, compare_words);
     return out;
 }
 

@@ -78,11 +78,24 @@ static void test_complete(void)
     static const struct {
         const char *line, *words;
     } cases[] = {
-        {"sluice bu", "build "},           {"sluice so", "source "},
-        {"sluice source t", "track "},     {"sluice --colors sh", "shell |show "},
-        {"sluice show --ord", "--order "}, {"sluice show --order s", "stage "},
-        {"sluice --on-error q", "quit "},  {"sluice -o a b bui", "build "},
-        {"sluice help sou", "source "},    {"sluice cache info x", ""},
+        {"sluice bu", "build "},
+        {"sluice so", "source "},
+        {"sluice source t", "track "},
+        {"sluice --colors sh", "shell |show "},
+        {"sluice show --ord", "--order "},
+        {"sluice show --order s", "stage "},
+        {"sluice --on-error q", "quit "},
+        {"sluice -o a b bui", "build "},
+        {"sluice help sou", "source "},
+        {"sluice cache info x", ""},
+        {"sluice help source t", "track "},
+        {"sluice show --deps=b", "build "},
+        {"sluice show --deps = b", "build "},
+        {"sluice show --deps =", "all |build |none |run "},
+        {"sluice show --nonsense=b", ""},
+        {"sluice --config /pony/rainbow", ""},
+        {"sluice help source track ", ""},
+        {"sluice source nonsense tr", "track "},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *words = complete(cases[i].line);
@@ -92,6 +105,19 @@ static void test_complete(void)
     g_autofree char *a = complete(first), *b = complete(second);
     g_assert_cmpstr(a, ==, "sub/");
     g_assert_cmpstr(b, ==, "sub/a.bst ");
+    g_autofree char *blank = g_build_filename(folder, "a b", NULL);
+    g_assert_true(g_file_set_contents(blank, "", -1, NULL));
+    g_autofree char *files = g_strdup_printf("sluice --config %s/", folder),
+                    *folders = g_strdup_printf("sluice -C %s/", folder);
+    g_autofree char *c = complete(files), *d = complete(folders);
+    g_autofree char *in_files = g_strdup_printf("%s/a\\ b |%s/el/|%s/project.conf ", folder, folder, folder);
+    g_autofree char *in_folders = g_strdup_printf("%s/el/", folder);
+    g_assert_cmpstr(c, ==, in_files);
+    g_assert_cmpstr(d, ==, in_folders);
+    g_autofree char *written = g_strdup_printf("sluice -C %s/el", folder), *e = complete(written);
+    g_autofree char *inside = g_strdup_printf("%s/el/sub/", folder);
+    g_assert_cmpstr(e, ==, inside);
+    g_unlink(blank);
     g_unlink(file);
     g_rmdir(sub);
     g_rmdir(elements);
