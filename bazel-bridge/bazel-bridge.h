@@ -391,6 +391,7 @@ typedef struct {
     SluiceDigest root;             /* what is staged: that, with sources in it */
     int upper;                     /* directory descriptor of the layer of what commands wrote over it */
     const char *const *mounted;    /* NULL-terminated absolute paths where neither is seen: /tmp, /dev, … */
+    const char *element, *project; /* for origins; or NULL */
     SluiceUpstream *upstream;      /* or NULL */
 } SluiceLauncherPlace;
 

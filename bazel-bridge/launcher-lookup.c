@@ -26,13 +26,30 @@ void launcher_compile_free(LauncherCompile *compile)
 
 /* ---- What is kept ------------------------------------------------------------------------------------------------------------------------ */
 
+static void describe(const SluiceLauncher *launcher, const SluiceDigest *action, SluiceOrigin *origin)
+{
+    *origin = (SluiceOrigin){
+        .producer = SLUICE_PRODUCER_CLIENT,
+        .has_environment = TRUE,
+        .environment = launcher->environment,
+        .action = *action,
+        .stored = g_get_real_time() / G_USEC_PER_SEC,
+        .element = g_strdup(launcher->element),
+        .project = g_strdup(launcher->project),
+        .tool = g_strdup("recc"),
+    };
+}
+
 GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action)
 {
     SluiceDigest key;
     sluice_witness_key(&launcher->environment, action, &key, NULL);
     GBytes *kept = sluice_store_get_result(launcher->store, &key, NULL);
-    if (kept == NULL && launcher->upstream != NULL && sluice_upstream_is_usable(launcher->upstream))
-        kept = sluice_upstream_lookup(launcher->upstream, &key, NULL);
+    if (kept == NULL && launcher->upstream != NULL && sluice_upstream_is_usable(launcher->upstream)) {
+        g_auto(SluiceOrigin) origin;
+        describe(launcher, action, &origin);
+        kept = sluice_upstream_lookup(launcher->upstream, &key, &origin, NULL);
+    }
     return kept;
 }
 
@@ -43,9 +60,14 @@ gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBy
     g_autoptr(GBytes) command = sluice_witness_command();
     sluice_witness_key(&launcher->environment, action, &key, &witness);
     GBytes *blobs[] = {witness, command};
+    g_auto(SluiceOrigin) origin;
+    describe(launcher, action, &origin);
+    if (sluice_origin_refuses(launcher->store, &key, result, &origin))
+        return TRUE; /* an audit has shown it to be wrong */
+    g_autoptr(GBytes) note = sluice_origin_encode(&origin);
     return (launcher->upstream == NULL ||
             sluice_store_put_many(launcher->store, blobs, G_N_ELEMENTS(blobs), digests, error)) &&
-           sluice_store_put_result(launcher->store, &key, result, error) &&
+           sluice_store_put_result_with_note(launcher->store, &key, result, note, error) &&
            (launcher->upstream == NULL || sluice_upstream_enqueue(launcher->upstream, &key, result, error));
 }
 

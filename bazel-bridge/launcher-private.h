@@ -31,6 +31,7 @@ struct SluiceLauncher {
     SluiceStore *store;
     SluiceUpstream *upstream; /* or NULL */
     SluiceDigest environment;
+    char *element, *project; /* or NULL */
     SluiceStaged *staged;
     GPtrArray *threads;
     int poll, wake;

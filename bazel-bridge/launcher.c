@@ -412,6 +412,8 @@ SluiceLauncher *sluice_launcher_new(SluiceStore *store, const SluiceLauncherPlac
     launcher->store = store;
     launcher->upstream = place->upstream;
     launcher->environment = place->environment;
+    launcher->element = g_strdup(place->element);
+    launcher->project = g_strdup(place->project);
     launcher->staged = sluice_staged_new(&staged);
     launcher->threads = g_ptr_array_new();
     launcher->connections = g_hash_table_new_full(NULL, NULL, connection_free, NULL);
@@ -479,5 +481,7 @@ void sluice_launcher_free(SluiceLauncher *launcher)
     if (launcher->wake >= 0)
         close(launcher->wake);
     g_mutex_clear(&launcher->lock);
+    g_free(launcher->element);
+    g_free(launcher->project);
     g_free(launcher);
 }

@@ -181,8 +181,12 @@ static gboolean start_launcher(Recc *recc, const CommandPlan *plan, SluiceSandbo
         .scope =
             "recc", /* what is learned in a sandbox is for launchers only, never for what trusts executed actions */
     };
-    SluiceLauncherPlace place = {
-        .environment_root = build->environment_root, .root = *root, .upper = -1, .mounted = mounted};
+    SluiceLauncherPlace place = {.environment_root = build->environment_root,
+                                 .root = *root,
+                                 .upper = -1,
+                                 .mounted = mounted,
+                                 .element = build->element->full_name,
+                                 .project = project_name(build->element->project)};
     if (!executor_store_environment(&environment, config->build_os, config->build_arch, &place.environment, error) ||
         (place.upper = sluice_sandbox_open_upper(sandbox, error)) < 0)
         return FALSE;
