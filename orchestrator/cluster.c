@@ -91,6 +91,16 @@ static gboolean check_environment(const Cluster *cluster, const EventSink *event
     return !config->required;
 }
 
+SluiceUpstream *cluster_join(const Cluster *cluster, SluiceStore *store, const EventSink *events, GError **error)
+{
+    SluiceUpstream *upstream = cluster_connect(cluster, store, events, error);
+    if (upstream && sluice_upstream_start_pushing(upstream, error))
+        return upstream;
+    if (upstream)
+        sluice_upstream_free(upstream);
+    return NULL;
+}
+
 gboolean cluster_check(const Cluster *cluster, SluiceUpstream *upstream, const EventSink *events, GError **error)
 {
     GError *problem = NULL;

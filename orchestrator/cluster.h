@@ -22,6 +22,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cluster, cluster_free)
 
 /* In a job (or a process that will not fork): a connection for the endpoints of `store`; its warnings are events of `events`, which must stay. */
 SluiceUpstream *cluster_connect(const Cluster *cluster, SluiceStore *store, const EventSink *events, GError **error);
+/* The same, and the results that wait in the store are given to it meanwhile. */
+SluiceUpstream *cluster_join(const Cluster *cluster, SluiceStore *store, const EventSink *events, GError **error);
 /* In a job: asks its services for what they can.  A cluster that does not answer is a warning, unless it is required; a wrong configuration is
  * REMOTE. */
 gboolean cluster_check(const Cluster *cluster, SluiceUpstream *upstream, const EventSink *events, GError **error);

@@ -83,8 +83,8 @@ static gboolean connect_cluster(Proxy *proxy, GError **error)
     const BuildContext *context = proxy->build->context;
     if (!context->cluster)
         return TRUE;
-    proxy->upstream = cluster_connect(context->cluster, context->store, context->events, error);
-    return proxy->upstream && sluice_upstream_start_pushing(proxy->upstream, error);
+    proxy->upstream = cluster_join(context->cluster, context->store, context->events, error);
+    return proxy->upstream != NULL;
 }
 
 /* The element's environment, and what runs actions in it where there is something. */

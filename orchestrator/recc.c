@@ -6,6 +6,7 @@
  * compiler that it has not got.
  */
 #include "build-private.h"
+#include "cluster.h"
 #include "executor.h"
 
 #include <errno.h>
@@ -21,7 +22,8 @@
 
 struct Recc {
     Build *build;
-    char *folder; /* on the host */
+    char *folder;             /* on the host */
+    SluiceUpstream *upstream; /* or NULL */
     SluiceLauncher *launcher;
 };
 
@@ -29,6 +31,8 @@ static void recc_free(Recc *recc)
 {
     if (recc->launcher)
         sluice_launcher_free(recc->launcher);
+    if (recc->upstream)
+        sluice_upstream_free(recc->upstream);
     if (recc->folder)
         sluice_remove_tree(recc->folder, NULL);
     g_free(recc->folder);
@@ -167,6 +171,16 @@ static gboolean fill_folder(Recc *recc, const CommandPlan *plan, const SluiceDig
 
 /* ---- Life ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What other machines learned, and what they may know of here. */
+static gboolean join_cluster(Recc *recc, GError **error)
+{
+    const BuildContext *context = recc->build->context;
+    if (!context->cluster)
+        return TRUE;
+    recc->upstream = cluster_join(context->cluster, context->store, context->events, error);
+    return recc->upstream != NULL;
+}
+
 static gboolean start_launcher(Recc *recc, const CommandPlan *plan, SluiceSandbox *sandbox, const SluiceDigest *root,
                                GError **error)
 {
@@ -188,8 +202,9 @@ static gboolean start_launcher(Recc *recc, const CommandPlan *plan, SluiceSandbo
                                  .element = build->element->full_name,
                                  .project = project_name(build->element->project)};
     if (!executor_store_environment(&environment, config->build_os, config->build_arch, &place.environment, error) ||
-        (place.upper = sluice_sandbox_open_upper(sandbox, error)) < 0)
+        !join_cluster(recc, error) || (place.upper = sluice_sandbox_open_upper(sandbox, error)) < 0)
         return FALSE;
+    place.upstream = recc->upstream;
     recc->launcher = sluice_launcher_new(build->context->store, &place, error);
     return recc->launcher != NULL;
 }
@@ -239,6 +254,18 @@ static void keep_counts(Recc *recc, const SluiceLauncherStats *stats, char **rea
     (void)sluice_store_set_ref(recc->build->context->store, RECC_STATS_SPACE, name, &ref, NULL);
 }
 
+static void report_cluster(Recc *recc)
+{
+    SluiceUpstreamStats stats;
+    if (!recc->upstream)
+        return;
+    sluice_upstream_get_stats(recc->upstream, &stats);
+    build_event(recc->build, EVENT_INFO, 0, NULL,
+                "Compile cache: the cluster had %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                " entries that were asked for, and was given %" G_GUINT64_FORMAT,
+                stats.hits, stats.lookups, stats.uploads);
+}
+
 static void report(Recc *recc)
 {
     SluiceLauncherStats stats;
@@ -250,6 +277,7 @@ static void report(Recc *recc)
                 "Compile cache: %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT " misses, %" G_GUINT64_FORMAT
                 " learned, %" G_GUINT64_FORMAT " others%s%s%s",
                 stats.hits, stats.misses, stats.learned, stats.others, *list ? " (" : "", list, *list ? ")" : "");
+    report_cluster(recc);
 }
 
 void recc_finish(Recc *recc)

@@ -3,6 +3,8 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
+# shellcheck source=tests/integration/build/machines.sh
+source "$here/machines.sh"
 # the host's compiler, as its packages installed it
 "$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname \
 	expr make sed || exit $?
@@ -182,4 +184,35 @@ compiles checkout base.bst one 'recc: true'
 sed -i 's/recc: true/recc: true\n  other: variable/' "$work/project/elements/checkout.bst"
 check "over a checkout" builds checkout.bst
 check "four hits over it" counts checkout "4 hits, 0 misses"
+unset SLUICE_STAGING
+
+# ---- machines that share a cluster
+configure <<END
+cache:
+  storage-service:
+    url: unix:$work/cluster.sock
+    push: true
+END
+serve store
+machine one
+check "one machine" builds base.bst cold.bst
+check "learns" counts cold "0 hits, 4 misses, 4 learned"
+stop_server
+serve store
+machine two
+check "another one" builds base.bst warm.bst
+check "has hits" counts warm "4 hits, 0 misses"
+check "and says of whom" contains "$work/output" "the cluster had 8 of"
+compiles plain base.bst one
+check "without a launcher" builds plain.bst
+check "the same files" same_files warm
+sluice cache explain warm.bst
+check "they can be explained" grep -q "recc" "$work/output"
+machine three
+check "another environment" builds other.bst environment.bst
+check "has none" counts environment "0 hits, 4 misses, 4 learned"
+stop_server
+machine four
+check "the cluster is down" builds base.bst cold.bst
+check "compiles go on" counts cold "0 hits, 4 misses, 4 learned"
 finish
