@@ -111,15 +111,46 @@ int cas_open_temporary(CasIndex *index, gboolean executable, char **name, GError
 
 /* ---- Sweeping what dead processes left -------------------------------------------------------------------------------------- */
 
-static gboolean session_is_alive(CasIndex *index, const char *id)
+/* TRUE: it is dead, and *fd holds its lock (-1: it has none).  Close it only when all is removed: a session that is just being
+   started loses its lock to us and takes another name, but it would win an early closed one and use what we remove. */
+static gboolean claim_dead_session(CasIndex *index, const char *id, int *fd)
 {
     g_autofree char *lock = g_strconcat("tmp/", id, ".lock", NULL);
-    int fd = openat(index->root_fd, lock, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno != ENOENT;
-    gboolean alive = flock(fd, LOCK_EX | LOCK_NB) != 0;
-    close(fd);
-    return alive;
+    *fd = openat(index->root_fd, lock, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return errno == ENOENT;
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return TRUE;
+    close(*fd);
+    return FALSE;
+}
+
+static gboolean session_is_alive(CasIndex *index, const char *id)
+{
+    int fd;
+    if (!claim_dead_session(index, id, &fd))
+        return TRUE;
+    if (fd >= 0)
+        close(fd);
+    return FALSE;
+}
+
+/* Nothing where the session lives. */
+static gboolean remove_dead_session(CasIndex *index, const char *id, uint64_t *removed, GError **error)
+{
+    int fd;
+    if (!claim_dead_session(index, id, &fd))
+        return TRUE;
+    g_autofree char *directory = g_strconcat("tmp/", id, NULL);
+    g_autofree char *lock = g_strconcat(directory, ".lock", NULL);
+    gboolean ok = cas_remove_tree_at(index->root_fd, directory, error);
+    if (ok) {
+        unlinkat(index->root_fd, lock, 0);
+        (*removed)++;
+    }
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
 
 static gboolean is_session_id(const char *text)
@@ -177,17 +208,9 @@ gboolean cas_session_sweep(CasIndex *index, uint64_t *removed, GError **error)
     g_autoptr(GPtrArray) ids = list_sessions(index, error);
     if (ids == NULL || !drop_dead_leases(index, error))
         return FALSE;
-    for (guint i = 0; i < ids->len; i++) {
-        const char *id = g_ptr_array_index(ids, i);
-        if (session_is_alive(index, id))
-            continue;
-        g_autofree char *directory = g_strconcat("tmp/", id, NULL);
-        g_autofree char *lock = g_strconcat(directory, ".lock", NULL);
-        if (!cas_remove_tree_at(index->root_fd, directory, error))
+    for (guint i = 0; i < ids->len; i++)
+        if (!remove_dead_session(index, g_ptr_array_index(ids, i), removed, error))
             return FALSE;
-        unlinkat(index->root_fd, lock, 0);
-        (*removed)++;
-    }
     return TRUE;
 }
 

@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,6 +102,23 @@ static void work_under_eviction(const char *path, unsigned id)
     sluice_store_close(store);
 }
 
+/* A session that is just being started is not taken for a dead one. */
+static void start_under_sweep(const char *path, unsigned id)
+{
+    g_autoptr(GError) error = NULL;
+    for (unsigned i = 0; i < 4 * ROUNDS; i++) {
+        SluiceStore *store = open_store(path);
+        if (id < 2) {
+            CHECK(sluice_store_gc(store, G_MAXUINT64, NULL, &error), "%s", error->message);
+        } else {
+            g_autofree char *work = sluice_store_make_work_dir(store, "work", &error);
+            CHECK(work != NULL, "%s", error->message);
+            CHECK(g_rmdir(work) == 0, "%s has gone", work);
+        }
+        sluice_store_close(store);
+    }
+}
+
 /* A lease of a process that was killed ends with it. */
 static void check_dead_lease(const char *path)
 {
@@ -143,6 +161,7 @@ int main(void)
     run_all(path, write_blobs); /* the first ones create the store, all at once */
     check_written(path);
     run_all(path, work_under_eviction);
+    run_all(path, start_under_sweep);
     check_dead_lease(path);
     SluiceStore *store = open_store(path);
     check_sound(store);
