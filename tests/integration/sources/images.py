@@ -84,7 +84,7 @@ def make():
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, data, **headers):
-        print(status, self.path, flush=True)
+        os.write(1, f"{status} {self.path}\n".encode())  # print() writes in pieces, which threads would mix
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key.replace("_", "-"), value)
