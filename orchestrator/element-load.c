@@ -392,6 +392,8 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
                   "The sources of junction '%s' are not there, and this command does not fetch them", element->name);
         return NULL;
     }
+    /* what is written for keys is shared, and it may have to be fetched, which forks */
+    key_batches_pause(session->keys);
     if (!element_compute_key(element, error)) {
         return NULL;
     }

@@ -98,6 +98,8 @@ typedef struct KeyBatches KeyBatches;
 KeyBatches *key_batches_begin(Session *session, guint earlier);
 /* A problem is told by key_batches_finish: the first one. */
 void key_batches_add(KeyBatches *keys, Element *element);
+/* Until more are added, no thread is at work on them.  `keys` may be NULL. */
+void key_batches_pause(KeyBatches *keys);
 gboolean key_batches_finish(KeyBatches *keys, GError **error);
 /* Of one that depends on nothing and that the session does not list yet: a junction. */
 gboolean element_compute_key(Element *element, GError **error);

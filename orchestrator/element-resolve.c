@@ -217,8 +217,10 @@ static gboolean read_recc(Element *element, GError **error)
 {
     static const char *const on[] = {"True", "true", "1", NULL}, *const off[] = {"False", "false", "0", "", NULL};
     const char *text = element_variable(element, "recc");
-    element->sandbox.recc = text != NULL && g_strv_contains(on, text);
-    if (text != NULL && !element->sandbox.recc && !g_strv_contains(off, text)) {
+    gboolean is_on = text != NULL && g_strv_contains(on, text);
+    /* junctions have the flags of what runs commands, and run none */
+    element->sandbox.recc = is_on && !(element->flags & KIND_NOT_BUILDABLE);
+    if (text != NULL && !is_on && !g_strv_contains(off, text)) {
         error_set(error, ERROR_LOAD, "INVALID_DATA", &element->where,
                   "The variable 'recc' switches compile caching on or off: it must be true or false, not '%s'", text);
         return FALSE;

@@ -150,12 +150,13 @@ static void warn_of_unknown(Session *session)
 
 static gboolean resolve_targets(Session *session, GPtrArray *targets, GError **error)
 {
-    KeyBatches *keys = key_batches_begin(session, session->elements->len);
+    KeyBatches *keys = session->keys = key_batches_begin(session, session->elements->len);
     GError *problem = NULL;
     gboolean resolved = TRUE;
     for (guint i = 0; i < targets->len && resolved; i++) {
         resolved = resolve_all(session, g_ptr_array_index(targets, i), keys, error);
     }
+    session->keys = NULL;
     gboolean hashed = key_batches_finish(keys, &problem);
     if (resolved) {
         warn_of_unknown(session);

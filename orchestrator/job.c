@@ -408,9 +408,8 @@ static Job *job_new(const JobSpec *spec, JobEventFunc event, JobDoneFunc done, g
 Job *job_start(const JobSpec *spec, JobEventFunc event, JobDoneFunc done, gpointer data, GError **error)
 {
     int ends[2];
-    if (!g_unix_open_pipe(ends, FD_CLOEXEC, error))
+    if (!late_load_for_jobs(error) || !g_unix_open_pipe(ends, FD_CLOEXEC, error))
         return NULL;
-    late_load_for_jobs();
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {

@@ -105,7 +105,9 @@ static gpointer run_hasher(gpointer data)
 /* Without a thread behind it, the writer hashes as well. */
 static void start_threads(KeyBatches *keys)
 {
-    keys->hasher = g_thread_try_new("hash-keys", run_hasher, keys, NULL);
+    if (keys->hasher == NULL) {
+        keys->hasher = g_thread_try_new("hash-keys", run_hasher, keys, NULL);
+    }
     keys->writer = keys->hasher != NULL ? g_thread_try_new("write-keys", run_writer, keys, NULL) : NULL;
 }
 
@@ -126,7 +128,7 @@ static void finish_batch(KeyBatches *keys, gboolean last)
 {
     Batch *batch = keys->current;
     batch->last = last;
-    if (keys->batches == 1 && !last) {
+    if (keys->writer == NULL && !last) {
         start_threads(keys);
     }
     if (keys->writer != NULL) {
@@ -169,18 +171,30 @@ void key_batches_add(KeyBatches *keys, Element *element)
     keys->current->jobs[keys->current->count++] = (Job){.element = element};
 }
 
-static void join(GThread *thread)
+static void join(GThread **thread)
 {
-    if (thread != NULL) {
-        g_thread_join(thread);
+    if (*thread != NULL) {
+        g_thread_join(*thread);
     }
+    *thread = NULL;
+}
+
+void key_batches_pause(KeyBatches *keys)
+{
+    if (keys == NULL || keys->hasher == NULL) {
+        return;
+    }
+    finish_batch(keys, TRUE);
+    join(&keys->writer);
+    join(&keys->hasher);
+    start_batch(keys);
 }
 
 gboolean key_batches_finish(KeyBatches *keys, GError **error)
 {
     finish_batch(keys, TRUE);
-    join(keys->writer);
-    join(keys->hasher);
+    join(&keys->writer);
+    join(&keys->hasher);
     g_async_queue_unref(keys->full);
     g_async_queue_unref(keys->written);
     g_async_queue_unref(keys->empty);

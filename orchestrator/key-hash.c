@@ -199,16 +199,6 @@ static void put(Stream *stream, const char *text, gsize length)
     stream->used += length;
 }
 
-static gboolean is_strict_dependency(const Element *element, const Element *other)
-{
-    for (gsize i = 0; i < element->n_dependencies; i++) {
-        if (element->dependencies[i].element == other) {
-            return element->dependencies[i].strict;
-        }
-    }
-    return FALSE;
-}
-
 static void put_with_key(Stream *stream, const Member *member)
 {
     gsize skipped = stream->separate ? 0 : 1;
@@ -230,7 +220,7 @@ static void put_members(const KeyHasher *hasher, Stream *stream, const Element *
     for (guint i = first; i < end; i++) {
         const Member *member = &hasher->members[hasher->scope[i]];
         if (stream->entries == ENTRIES_KEYS ||
-            (stream->entries == ENTRIES_MIXED && is_strict_dependency(element, member->element))) {
+            (stream->entries == ENTRIES_MIXED && key_depends_strictly(element, member->element))) {
             put_with_key(stream, member);
         } else {
             gsize skipped = stream->separate ? 0 : 1;
@@ -247,12 +237,7 @@ static Entries entries_of(const Stream *stream, const Element *element)
     if (!stream->weak || (element->flags & KIND_STRICT_REBUILD) != 0) {
         return ENTRIES_KEYS;
     }
-    for (gsize i = 0; i < element->n_dependencies; i++) {
-        if (element->dependencies[i].strict) {
-            return ENTRIES_MIXED;
-        }
-    }
-    return ENTRIES_NAMES;
+    return key_has_strict_dependency(element) ? ENTRIES_MIXED : ENTRIES_NAMES;
 }
 
 /* ---- Scopes of elements, and their beginnings ---- */

@@ -17,6 +17,9 @@ gboolean key_write_tail(Session *session, Element *element, Arena *scratch, GStr
                         GError **error);
 /* Appends ["project","element": the start of the element's entry in keys of others. */
 void key_write_name(const Element *element, GString *out);
+/* Whether any dependency is strict, and whether that on `other` is. */
+gboolean key_has_strict_dependency(const Element *element);
+gboolean key_depends_strictly(const Element *element, const Element *other);
 
 /* ---- key-hash.c: weak and strict keys, of elements in the order of the session ---- */
 typedef struct KeyHasher KeyHasher;

@@ -208,7 +208,7 @@ void key_write_name(const Element *element, GString *out)
     json_write_string(element->name, out);
 }
 
-static gboolean is_strict_dependency(const Element *element, const Element *other)
+gboolean key_depends_strictly(const Element *element, const Element *other)
 {
     for (gsize i = 0; i < element->n_dependencies; i++) {
         if (element->dependencies[i].element == other) {
@@ -218,7 +218,7 @@ static gboolean is_strict_dependency(const Element *element, const Element *othe
     return FALSE;
 }
 
-static gboolean has_strict_dependency(const Element *element)
+gboolean key_has_strict_dependency(const Element *element)
 {
     for (gsize i = 0; i < element->n_dependencies; i++) {
         if (element->dependencies[i].strict) {
@@ -241,12 +241,12 @@ static gboolean write_dependencies(Keys *keys, const Element *element, KeyStreng
     GString *out = keys->dependencies;
     gboolean weak = strength == KEY_WEAK;
     gboolean rebuild = (element->flags & KIND_STRICT_REBUILD) != 0;
-    gboolean look_for_strict = weak && !rebuild && has_strict_dependency(element);
+    gboolean look_for_strict = weak && !rebuild && key_has_strict_dependency(element);
     g_string_assign(out, KEY_HEAD);
     for (guint i = 0; i < keys->scope->len; i++) {
         const Element *other = g_ptr_array_index(keys->scope, i);
         const char *key = key_of(other, strength);
-        gboolean with_key = !weak || rebuild || (look_for_strict && is_strict_dependency(element, other));
+        gboolean with_key = !weak || rebuild || (look_for_strict && key_depends_strictly(element, other));
         if (i > 0) {
             g_string_append_c(out, ',');
         }

@@ -5,9 +5,13 @@
 #include "late-microhttpd.h"
 
 #include <dlfcn.h>
-#include <glib.h>
 
-/* Fills `table` with the functions of these names.  The file has the number of the interface that the headers are of. */
+/* With the number of the interface that the headers are of. */
+#define CURL_FILE       "libcurl.so.4"
+#define ARCHIVE_FILE    "libarchive.so.13"
+#define MICROHTTPD_FILE "libmicrohttpd.so.12"
+
+/* Fills `table` with the functions of these names. */
 static void load(const char *file, const char *const *names, gsize count, gpointer *table)
 {
     void *library = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
@@ -38,7 +42,7 @@ const LateCurl *late_curl(void)
     static const char *const names[] = {LATE_CURL(NAME)};
 #undef NAME
     static LateCurl table;
-    LOAD("libcurl.so.4", names, table);
+    LOAD(CURL_FILE, names, table);
     return &table;
 }
 
@@ -48,7 +52,7 @@ const LateArchive *late_archive(void)
     static const char *const names[] = {LATE_ARCHIVE(NAME)};
 #undef NAME
     static LateArchive table;
-    LOAD("libarchive.so.13", names, table);
+    LOAD(ARCHIVE_FILE, names, table);
     return &table;
 }
 
@@ -58,12 +62,37 @@ const LateMicrohttpd *late_microhttpd(void)
     static const char *const names[] = {LATE_MICROHTTPD(NAME)};
 #undef NAME
     static LateMicrohttpd table;
-    LOAD("libmicrohttpd.so.12", names, table);
+    LOAD(MICROHTTPD_FILE, names, table);
     return &table;
 }
 
-void late_load_for_jobs(void)
+/* Kept open: the functions are taken later. */
+static gboolean check(const char *file, const char *package, GError **error)
 {
+    if (dlopen(file, RTLD_LAZY | RTLD_LOCAL) != NULL) {
+        return TRUE;
+    }
+    error_set(error, ERROR_PLATFORM, NULL, NULL, "Cannot load a library: %s\n\nIt is in the Debian package %s",
+              dlerror(), package);
+    return FALSE;
+}
+
+gboolean late_load_for_jobs(GError **error)
+{
+    static gsize loaded = 0;
+    if (loaded) {
+        return TRUE;
+    }
+    if (!check(CURL_FILE, "libcurl4", error) || !check(ARCHIVE_FILE, "libarchive13", error)) {
+        return FALSE;
+    }
     late_curl();
     late_archive();
+    loaded = 1;
+    return TRUE;
+}
+
+gboolean late_load_microhttpd(GError **error)
+{
+    return check(MICROHTTPD_FILE, "libmicrohttpd12", error);
 }

@@ -102,6 +102,7 @@ struct Session {
     GHashTable *unknown_told;    /* set of "TYPE KIND" that are in there */
     GHashTable *unknown_sources; /* name → SourceKind *, for those */
     GHashTable *key_texts;       /* shared Node * → canonical JSON */
+    struct KeyBatches *keys;     /* of elements that are being resolved, or NULL */
 };
 
 #define SESSION_MAX_FILE ((gsize)64 << 20)

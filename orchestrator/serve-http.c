@@ -1,4 +1,5 @@
 /* serve-http.c - /metrics and /healthz, by libmicrohttpd */
+#include "late.h"
 #include "late-microhttpd.h"
 #include "serve.h"
 #include <dirent.h>
@@ -155,6 +156,10 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *connection, con
 
 ServeHttp *serve_http_new(int fd, const ServeFacts *facts, GError **error)
 {
+    if (!late_load_microhttpd(error)) {
+        close(fd);
+        return NULL;
+    }
     ServeHttp *http = g_new0(ServeHttp, 1);
     http->facts = *facts;
     http->version = g_strdup(facts->version);

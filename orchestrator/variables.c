@@ -59,6 +59,7 @@ struct VariableBase {
     guint late;           /* id, or G_MAXUINT */
     GHashTable *ids;      /* name → id + 1 */
     GHashTable *expanded; /* shared Node → Expanded */
+    gsize total;          /* bytes of values that had to be made */
     VariableScope scope;
 };
 
@@ -173,8 +174,9 @@ static void analyse(VariableBase *base, guint id, guint8 *state)
     state[id] = 2;
     if (!variable->open) {
         const Node *node = variable->node;
-        variable->value = join_parts(base, node->text, &node->where, NULL);
-        variable->open = variable->value == NULL; /* too long: scopes say so */
+        variable->value = base->total <= VARIABLES_MAX_TOTAL ? join_parts(base, node->text, &node->where, NULL) : NULL;
+        variable->open = variable->value == NULL; /* too long, or too much: scopes say so */
+        base->total += variable->value != NULL && variable->value != node->text ? strlen(variable->value) : 0;
     }
     if (!variable->open) {
         variable->value_node = variable->value == variable->node->text
@@ -445,7 +447,8 @@ static gboolean append_expanded(VariableScope *scope, const char *text, const ch
         g_string_append(out, value);
         text = at + length + 3;
         gsize size = out->len - start;
-        if (size > VARIABLES_MAX_TEXT || scope->total + size > VARIABLES_MAX_TOTAL) {
+        /* with what texts around this one have in the scratch already */
+        if (size > VARIABLES_MAX_TEXT || scope->total + out->len > VARIABLES_MAX_TOTAL) {
             error_set(error, ERROR_LOAD, "INVALID_DATA", where, "The expanded text is larger than %zu bytes",
                       size > VARIABLES_MAX_TEXT ? VARIABLES_MAX_TEXT : VARIABLES_MAX_TOTAL);
             return FALSE;
