@@ -98,12 +98,24 @@ static gboolean want_none(const char *name)
     return FALSE;
 }
 
+static char *unescape_name(const char *name)
+{
+    GString *out = g_string_new(NULL);
+    for (; *name; name++) {
+        if (*name == '\\' && name[1])
+            name++;
+        g_string_append_c(out, *name);
+    }
+    return g_string_free(out, FALSE);
+}
+
 /* Directories, and the files that are wanted, of `root`, where the words begin. */
 static void add_paths(GPtrArray *out, const char *prefix, const char *root, WantFile want)
 {
     const char *slash = strrchr(prefix, '/');
     g_autofree char *below = g_strndup(prefix, slash ? slash - prefix + 1 : 0);
-    g_autofree char *place = g_path_is_absolute(prefix) ? g_strdup(below) : g_build_filename(root, below, NULL);
+    g_autofree char *real = unescape_name(below);
+    g_autofree char *place = g_path_is_absolute(real) ? g_strdup(real) : g_build_filename(root, real, NULL);
     g_autoptr(GDir) dir = g_dir_open(place, 0, NULL);
     for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir)) {
         g_autofree char *path = g_build_filename(place, name, NULL);
@@ -172,19 +184,29 @@ static const OptionSpec *option_before(char **words, guint current, const Comman
     return NULL;
 }
 
-/* Some shells break "--name=value" into three words. */
-static char **join_assignments(char **words, guint *current)
+/* An odd number of backslashes: the blank behind it is of the name. */
+static gboolean is_broken(const char *word)
+{
+    gsize length = strlen(word), slashes = 0;
+    while (slashes < length && word[length - 1 - slashes] == '\\')
+        slashes++;
+    return slashes % 2 == 1;
+}
+
+/* Some shells break "--name=value" into three words; and a line in one piece was broken at escaped blanks, too. */
+static char **join_parts(char **words, guint *current)
 {
     GPtrArray *out = g_ptr_array_new();
     guint end = *current;
     for (guint i = 0; words[i] && i <= end; i++) {
         char *last = out->len ? out->pdata[out->len - 1] : NULL;
-        gboolean sign = strcmp(words[i], "=") == 0;
-        if (!last || !g_str_has_prefix(last, "--") || !(sign || (i > 1 && strcmp(words[i - 1], "=") == 0))) {
+        gboolean blank = i > 0 && is_broken(words[i - 1]);
+        gboolean assigned = strcmp(words[i], "=") == 0 || (i > 1 && strcmp(words[i - 1], "=") == 0);
+        if (!last || !(blank || (assigned && g_str_has_prefix(last, "--")))) {
             g_ptr_array_add(out, g_strdup(words[i]));
             continue;
         }
-        out->pdata[out->len - 1] = g_strconcat(last, words[i], NULL);
+        out->pdata[out->len - 1] = g_strconcat(last, blank ? " " : "", words[i], NULL);
         g_free(last);
     }
     *current = MAX(out->len, 1) - 1;
@@ -222,7 +244,7 @@ static int compare_words(gconstpointer a, gconstpointer b)
 GPtrArray *complete_words(char **given, guint current)
 {
     GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) words = join_assignments(given, &current);
+    g_auto(GStrv) words = join_parts(given, &current);
     const Command *command = NULL;
     gboolean named = FALSE; /* the second word of a group, too */
     const char *group = NULL, *directory = ".", *prefix = words[current] ? words[current] : "";
