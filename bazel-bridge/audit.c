@@ -3,8 +3,9 @@
  *
  * A hit is answered first.  If its key is one of those that are audited (a share of all keys, always the same ones), its action is executed by the
  * endpoint's own executor, in the endpoint's environment, and what that makes is compared with what was cached.  Where they differ it is executed
- * once more: if the two runs agree on any output that differs from the cached one, the entry is wrong, and what was executed takes its place (or
- * nothing, if the action fails); if they do not, the action is not deterministic, and the entry stays.
+ * once more: if the two runs agree on any output that differs from the cached one, the entry is wrong, and what was executed takes its place, and
+ * is remembered as refused.  If both runs fail the entry goes, but nothing is refused: they may have failed for want of something here.  If the runs
+ * do not agree, the action is not deterministic, and the entry stays.
  *
  * One audit runs at a time while clients may come, as many as the executor allows when they are waited for.
  */
@@ -21,18 +22,18 @@ struct SluiceAudits {
     GMutex lock; /* for what follows */
     GCond done;
     unsigned pending;
-    GHashTable *known; /* SluiceDigest: keys that were chosen before */
+    GHashTable *known; /* SluiceDigest of a key and its result: those that were chosen before */
 };
 
 typedef struct {
-    SluiceDigest key, action;
+    SluiceDigest key, action, known;
     SluiceOrigin *asked;
 } Item;
 
-static Item *item_new(SluiceCall *call, const SluiceDigest *key, const SluiceDigest *action)
+static Item *item_new(SluiceCall *call, const SluiceDigest *key, const SluiceDigest *action, const SluiceDigest *known)
 {
     Item *item = g_new(Item, 1);
-    *item = (Item){*key, *action, sluice_origin_new(call, action)};
+    *item = (Item){*key, *action, *known, sluice_origin_new(call, action)};
     return item;
 }
 
@@ -165,19 +166,19 @@ static void append_word(GString *out, const char *before, const char *word)
         g_string_append_printf(out, "%s%s", before, word);
 }
 
-/* For those who ask later: the entry's own origin is replaced with the entry. */
+/* For those who ask later: the entry's own origin is replaced with the entry.  Who made it comes first, because the end may be cut off. */
 static char *describe(const Audit *audit, SluiceAuditVerdict verdict)
 {
     g_autoptr(GString) out = g_string_new(NULL);
-    append_lines(out, audit->differences.outputs);
-    append_lines(out, audit->differences.messages);
     if (verdict == SLUICE_AUDIT_WRONG) {
-        g_string_append_printf(out, "\nit was made %s", producer_names[audit->made.producer]);
+        g_string_append_printf(out, "it was made %s", producer_names[audit->made.producer]);
         append_word(out, ", of element ", audit->made.element);
         append_word(out, ", with ", audit->made.tool);
         append_word(out, ", user ", audit->made.user);
         append_word(out, ", cluster ", audit->made.cluster);
     }
+    append_lines(out, audit->differences.outputs);
+    append_lines(out, audit->differences.messages);
     return g_utf8_make_valid(out->str, (gssize)MIN(out->len, (gsize)SLUICE_LIMIT_FINDINGS));
 }
 
@@ -189,22 +190,49 @@ static void set_verdict(const Audit *audit, SluiceOrigin *origin, SluiceAuditVer
     origin->findings = verdict != SLUICE_AUDIT_SAME ? describe(audit, verdict) : NULL;
 }
 
+/* A result of the same outputs in other bytes, which somebody kept meanwhile, is as wrong.  FALSE without error: there is another now. */
+static gboolean take_its_place(Audit *audit, GBytes *result, GBytes *note, const SluiceDigest *wrong, GError **error)
+{
+    enum { ATTEMPTS = 8 };
+    gboolean changed = FALSE;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        SluiceDigest outputs;
+        if (!sluice_store_change_result(audit->store, &audit->item->key, audit->cached, result, note, &changed, error))
+            return FALSE;
+        if (changed)
+            return TRUE;
+        g_autoptr(GBytes) now = sluice_store_get_result(audit->store, &audit->item->key, error);
+        if (now == NULL || !sluice_result_digest_outputs(audit->store, now, &outputs) ||
+            !sluice_digest_equal(&outputs, wrong))
+            return FALSE;
+        g_bytes_unref(audit->cached);
+        audit->cached = g_steal_pointer(&now);
+    }
+    return FALSE;
+}
+
 /* What is wrong goes.  Ours takes its place, for the cluster too, which would give the wrong one again. */
 static gboolean replace(Audit *audit, GError **error)
 {
     SluiceEndpoint *endpoint = audit->audits->endpoint;
     SluiceOrigin *fresh = audit->item->asked;
-    gboolean changed = FALSE;
+    SluiceDigest wrong;
+    if (endpoint->cache_writes == SLUICE_CACHE_WRITES_OFF)
+        return fail(error, "cache-writes is off: the entry stays");
+    if (!sluice_result_digest_outputs(audit->store, audit->cached, &wrong))
+        return fail(error, "the entry cannot be read any more");
+    audit->dropped = sluice_outputs_get_exit_code(audit->is) != 0;
     fresh->producer = SLUICE_PRODUCER_EXECUTOR;
     fresh->stored = g_get_real_time() / G_USEC_PER_SEC;
-    fresh->has_refused = sluice_result_digest_outputs(audit->store, audit->cached, &fresh->refused);
-    audit->dropped = sluice_outputs_get_exit_code(audit->is) != 0;
+    fresh->has_refused = !audit->dropped;
+    fresh->refused = wrong;
     set_verdict(audit, fresh, SLUICE_AUDIT_WRONG);
     g_autoptr(GBytes) note = sluice_origin_encode(fresh);
     GBytes *result = audit->dropped ? NULL : audit->own;
-    return sluice_store_change_result(audit->store, &audit->item->key, audit->cached, result, note, &changed, error) &&
-           (!changed || result == NULL || endpoint->upstream == NULL ||
-            sluice_upstream_enqueue(endpoint->upstream, &audit->item->key, result, error));
+    if (!take_its_place(audit, result, note, &wrong, error))
+        return (error != NULL && *error != NULL) || fail(error, "another result has taken its place meanwhile");
+    return result == NULL || endpoint->upstream == NULL ||
+           sluice_upstream_enqueue(endpoint->upstream, &audit->item->key, result, error);
 }
 
 static gboolean note_verdict(Audit *audit, SluiceAuditVerdict verdict, GError **error)
@@ -262,8 +290,8 @@ static SluiceAuditVerdict audit_item(SluiceAudits *audits, const Item *item)
         verdict = judge(&audit, &error);
     if (g_cancellable_is_cancelled(audits->cancellable))
         return SLUICE_AUDIT_NONE;
-    if (verdict != SLUICE_AUDIT_IMPOSSIBLE && !note_verdict(&audit, verdict, &error))
-        g_prefix_error(&error, "what the audit found cannot be kept: ");
+    if (verdict != SLUICE_AUDIT_IMPOSSIBLE)
+        note_verdict(&audit, verdict, &error);
     report(&audit, verdict, error != NULL ? error->message : NULL);
     return verdict;
 }
@@ -278,8 +306,10 @@ static void audit_thread(gpointer data, gpointer user_data)
         COUNT_VERDICT(audits->endpoint, verdict, 1);
         COUNT_VERDICT(audits->endpoint, SLUICE_AUDIT_NONE, -1);
     }
-    item_free(item);
     g_mutex_lock(&audits->lock);
+    if (verdict == SLUICE_AUDIT_IMPOSSIBLE) /* what lacked may come */
+        g_hash_table_remove(audits->known, &item->known);
+    item_free(item);
     if (--audits->pending == 0)
         g_cond_broadcast(&audits->done);
     g_mutex_unlock(&audits->lock);
@@ -295,39 +325,48 @@ static gboolean is_chosen(const SluiceAudits *audits, const SluiceDigest *key)
     return GUINT32_FROM_BE(number) % PERCENT < audits->policy.percent;
 }
 
-/* Once for each key.  *crowded: it would have been, but too many wait. */
-static gboolean claim(SluiceAudits *audits, const SluiceDigest *key, gboolean *crowded)
+static void name_entry(const SluiceDigest *key, GBytes *result, SluiceDigest *out)
+{
+    g_autoptr(SluiceHasher) hasher = sluice_hasher_new();
+    sluice_hasher_update(hasher, key->hash, sizeof key->hash);
+    sluice_hasher_update(hasher, g_bytes_get_data(result, NULL), g_bytes_get_size(result));
+    sluice_hasher_finish(hasher, out);
+}
+
+/* Once for each key with the same result.  *crowded: it would have been, but too many wait. */
+static gboolean claim(SluiceAudits *audits, const SluiceDigest *known, gboolean *crowded)
 {
     g_mutex_lock(&audits->lock);
-    gboolean first = !g_hash_table_contains(audits->known, key);
+    gboolean first = !g_hash_table_contains(audits->known, known);
     *crowded = first && audits->pending >= SLUICE_LIMIT_AUDITS;
     if (first && !*crowded) {
         if (g_hash_table_size(audits->known) >= SLUICE_LIMIT_AUDITED_KEYS)
             g_hash_table_remove_all(audits->known);
-        g_hash_table_add(audits->known, g_memdup2(key, sizeof *key));
+        g_hash_table_add(audits->known, g_memdup2(known, sizeof *known));
         audits->pending++;
     }
     g_mutex_unlock(&audits->lock);
     return first && !*crowded;
 }
 
-void sluice_audits_note_hit(SluiceCall *call, const SluiceDigest *action)
+void sluice_audits_note_hit(SluiceCall *call, const SluiceDigest *action, GBytes *result)
 {
     SluiceEndpoint *endpoint = call->endpoint;
     SluiceAudits *audits = endpoint->audits;
-    SluiceDigest key;
+    SluiceDigest key, known;
     gboolean crowded = FALSE;
     if (audits == NULL)
         return;
     sluice_proxy_key(endpoint, action, &key, NULL);
     if (!is_chosen(audits, &key))
         return;
-    if (!claim(audits, &key, &crowded)) {
+    name_entry(&key, result, &known);
+    if (!claim(audits, &known, &crowded)) {
         COUNT_VERDICT(endpoint, SLUICE_AUDIT_IMPOSSIBLE, crowded);
         return;
     }
     COUNT_VERDICT(endpoint, SLUICE_AUDIT_NONE, 1);
-    g_thread_pool_push(audits->threads, item_new(call, &key, action), NULL);
+    g_thread_pool_push(audits->threads, item_new(call, &key, action, &known), NULL);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------------------------------------------ */

@@ -161,8 +161,8 @@ typedef struct {
     SluiceAuditVerdict verdict;
     SluiceDigest key, action;
     const SluiceOrigin *made, *asked; /* who had made the result, as far as that is known; who was given it */
-    const char *const *differences;   /* NULL-terminated: "OUTPUT: HERE file DIGEST, cached file DIGEST" */
-    const char *reason;               /* IMPOSSIBLE */
+    const char *const *differences;   /* NULL-terminated: "PATH: cached file DIGEST, executed file DIGEST" */
+    const char *reason;               /* IMPOSSIBLE: why; another: why it is not kept; or NULL */
     gboolean dropped;                 /* WRONG: nothing stands in its place, because the action fails */
 } SluiceAuditReport;
 

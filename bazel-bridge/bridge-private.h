@@ -381,7 +381,7 @@ SluiceAudits *sluice_audits_new(SluiceEndpoint *endpoint, const SluiceExecutor *
 /* Gives up what is not done. */
 void sluice_audits_free(SluiceAudits *audits);
 /* The call is answered with the result of the action that is kept here: perhaps it is one of those to be audited.  Does not wait. */
-void sluice_audits_note_hit(SluiceCall *call, const SluiceDigest *action);
+void sluice_audits_note_hit(SluiceCall *call, const SluiceDigest *action, GBytes *result);
 
 /* ---- Attended endpoints (attend.c, metrics.c, service-health.c) ------------------------------------------------------------------- */
 

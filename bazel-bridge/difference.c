@@ -13,6 +13,10 @@ struct SluiceOutputs {
     GHashTable *made; /* char *path → Made * */
     int exit_code;
     SluiceDigest standard_output, standard_error;
+    /* What reading it took, over all its output directories: a result of a few MB can name the same large one many times. */
+    unsigned visited;
+    gsize path_bytes;
+    int64_t tree_bytes;
 };
 
 static void made_free(gpointer data)
@@ -23,8 +27,9 @@ static void made_free(gpointer data)
 
 static gboolean add(SluiceOutputs *outputs, char *path, const Made *made, GError **error)
 {
+    outputs->path_bytes += strlen(path);
     g_hash_table_replace(outputs->made, path, g_memdup2(made, sizeof *made));
-    if (g_hash_table_size(outputs->made) <= SLUICE_LIMIT_COMPARED)
+    if (g_hash_table_size(outputs->made) <= SLUICE_LIMIT_COMPARED && outputs->path_bytes <= SLUICE_LIMIT_COMPARED_PATHS)
         return TRUE;
     g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "it has too many outputs to compare them");
     return FALSE;
@@ -39,7 +44,6 @@ typedef struct {
     GBytes *tree;
     GHashTable *children; /* SluiceDigest → SluiceSpan *, in `tree` */
     GQueue pending;       /* Place * */
-    unsigned visited;
 } Walk;
 
 typedef struct {
@@ -77,8 +81,10 @@ static gboolean open_tree(Walk *walk, const SluiceDigest *digest, SluiceDigest *
     GError *problem = NULL;
     gsize length = 0;
     *root = sluice_digest_empty;
-    if (digest->size > SLUICE_LIMIT_TREE) {
-        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "a tree is too large");
+    walk->outputs->tree_bytes += digest->size;
+    if (digest->size > SLUICE_LIMIT_TREE || walk->outputs->tree_bytes > SLUICE_LIMIT_TREE) {
+        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE,
+                            "its trees are too large to compare them");
         return FALSE;
     }
     walk->tree = sluice_store_read(walk->store, digest, error);
@@ -113,8 +119,9 @@ static SluiceDirectory *read_directory(Walk *walk, const SluiceDigest *digest, G
 static gboolean visit(Walk *walk, const Place *place, GError **error)
 {
     gsize count = 0;
-    if (++walk->visited > SLUICE_LIMIT_TREE_DIRECTORIES) {
-        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE, "an output has too many directories");
+    if (++walk->outputs->visited > SLUICE_LIMIT_TREE_DIRECTORIES) {
+        g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE,
+                            "it has too many directories to compare them");
         return FALSE;
     }
     g_autoptr(SluiceDirectory) directory = read_directory(walk, &place->digest, error);
@@ -240,6 +247,16 @@ static gboolean is_same(const Made *cached, const Made *own)
            g_strcmp0(cached->target, own->target) == 0 && (cached->executable || !own->executable);
 }
 
+/* Peers choose names; a reader wants a line. */
+static char *shorten(const char *name)
+{
+    if (strlen(name) <= SLUICE_LIMIT_TOLD_PATH)
+        return g_strdup(name);
+    g_autofree char *start = g_strndup(name, SLUICE_LIMIT_TOLD_PATH);
+    g_autofree char *valid = g_utf8_make_valid(start, -1);
+    return g_strconcat(valid, "…", NULL);
+}
+
 static char *describe(const Made *made)
 {
     char text[SLUICE_DIGEST_STRING_MAX];
@@ -255,9 +272,10 @@ static char *describe(const Made *made)
 
 static void note(GPtrArray *lines, const char *path, const char *cached, const char *own)
 {
-    if (lines->len < SLUICE_LIMIT_DIFFERENCES)
-        g_ptr_array_add(lines, g_strdup_printf("%s: cached %s, executed %s", path, cached, own));
-    else if (lines->len == SLUICE_LIMIT_DIFFERENCES)
+    if (lines->len < SLUICE_LIMIT_DIFFERENCES) {
+        g_autofree char *name = shorten(path), *was = shorten(cached), *is = shorten(own);
+        g_ptr_array_add(lines, g_strdup_printf("%s: cached %s, executed %s", name, was, is));
+    } else if (lines->len == SLUICE_LIMIT_DIFFERENCES)
         g_ptr_array_add(lines, g_strdup("and more"));
 }
 

@@ -311,6 +311,14 @@ gboolean sluice_action_run(SluiceStore *store, const SluiceExecutor *executor, c
            executor->execute(&execution, cancellable, outcome, executor->data, error);
 }
 
+static void set_producer(SluiceJob *job, SluiceProducer producer)
+{
+    job->origin->producer = producer;
+    job->origin->stored = g_get_real_time() / G_USEC_PER_SEC;
+    if (producer == SLUICE_PRODUCER_CLUSTER && job->origin->cluster == NULL)
+        job->origin->cluster = sluice_upstream_name(job->executions->endpoint->upstream->execution);
+}
+
 /* Only what succeeded, and only where the client asked for nothing else. */
 static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, SluiceProducer producer, GError **error)
 {
@@ -318,10 +326,7 @@ static gboolean keep(SluiceJob *job, int exit_code, GBytes *result, SluiceProduc
     if (exit_code != 0 || job->action->do_not_cache || endpoint->cache_writes == SLUICE_CACHE_WRITES_OFF)
         return TRUE;
     SLUICE_COUNT(endpoint, updates, 1);
-    job->origin->producer = producer;
-    job->origin->stored = g_get_real_time() / G_USEC_PER_SEC;
-    if (producer == SLUICE_PRODUCER_CLUSTER && job->origin->cluster == NULL)
-        job->origin->cluster = sluice_upstream_name(endpoint->upstream->execution);
+    set_producer(job, producer);
     return sluice_proxy_store(endpoint, result, job->origin, NULL, error);
 }
 
@@ -331,8 +336,12 @@ static gboolean keep_of_cluster(SluiceJob *job, const SluiceClusterOutcome *outc
     SluiceEndpoint *endpoint = job->executions->endpoint;
     if (endpoint->keyed)
         return keep(job, outcome->failed, outcome->result, SLUICE_PRODUCER_CLUSTER, error);
-    return outcome->failed || job->action->do_not_cache ||
-           sluice_store_put_result(endpoint->bridge->store, &job->action->digest, outcome->result, error);
+    if (outcome->failed || job->action->do_not_cache)
+        return TRUE;
+    set_producer(job, SLUICE_PRODUCER_CLUSTER);
+    g_autoptr(GBytes) note = sluice_origin_encode(job->origin);
+    return sluice_store_put_result_with_note(endpoint->bridge->store, &job->action->digest, outcome->result, note,
+                                             error);
 }
 
 static void take_cluster_outcome(SluiceJob *job, const SluiceClusterOutcome *outcome)
@@ -369,8 +378,14 @@ static gboolean run_on_cluster(SluiceJob *job)
                                     job};
     if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
         if (outcome.code == GRPC_STATUS_OK && !outcome.failed &&
-            sluice_origin_refuses(endpoint->bridge->store, &job->key, outcome.result, job->origin))
-            return FALSE; /* it has a result that an audit here has shown to be wrong */
+            sluice_origin_refuses(endpoint->bridge->store, &job->key, outcome.result, job->origin)) {
+            /* it has a result that an audit here has shown to be wrong */
+            if (job->executions->executor.execute != NULL)
+                return FALSE;
+            job->failure = sluice_operation_failed(job->name, &action->digest, GRPC_STATUS_FAILED_PRECONDITION,
+                                                   "the cluster has a result that an audit has shown to be wrong");
+            return TRUE;
+        }
         SLUICE_COUNT(endpoint, executed, 1);
         take_cluster_outcome(job, &outcome);
         return TRUE;

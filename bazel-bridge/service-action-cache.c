@@ -99,7 +99,7 @@ static void inline_result(SluiceCall *call)
         return;
     }
     SLUICE_COUNT(call->endpoint, hits, 1);
-    sluice_audits_note_hit(call, &lookup->action.value);
+    sluice_audits_note_hit(call, &lookup->action.value, lookup->result);
     sluice_call_reply(call, sluice_reply_new_from(bytes));
 }
 
@@ -111,7 +111,7 @@ static void hit(SluiceCall *call)
         return;
     }
     SLUICE_COUNT(call->endpoint, hits, 1);
-    sluice_audits_note_hit(call, &lookup->action.value);
+    sluice_audits_note_hit(call, &lookup->action.value, lookup->result);
     sluice_call_reply(call, sluice_reply_new_from(lookup->result));
 }
 

@@ -111,7 +111,7 @@ static SluiceAction *load(SluiceCall *call, const SluiceDigest *digest, GArray *
 
 static void answer_known(SluiceCall *call, const SluiceExecuteRequest *request, GBytes *known)
 {
-    sluice_audits_note_hit(call, &request->action.value);
+    sluice_audits_note_hit(call, &request->action.value, known);
     g_autoptr(GBytes) result = sluice_execute_request_inline(sluice_call_get_store(call), request, known);
     answer(call, sluice_operation_succeeded(ANSWERED_NAME, &request->action.value, result, TRUE, NULL));
 }

@@ -53,8 +53,7 @@ static void append_row(GString *out, const char *label, const char *text)
 {
     if (!text || !*text)
         return;
-    g_autofree char *clean = text_sanitize(text, -1);
-    g_strdelimit(clean, "\n\t", ' ');
+    g_autofree char *clean = text_one_line(text);
     g_string_append_printf(out, "%s%-12s %s", out->len ? "\n" : "", label, clean);
 }
 
@@ -87,13 +86,15 @@ static void append_maker(GString *out, const SluiceOrigin *made)
 
 static const char *advice(const SluiceAuditReport *report)
 {
+    if (report->verdict == SLUICE_AUDIT_WRONG && report->reason != NULL)
+        return "Two runs agree with each other. What was built with it must be built again.";
     if (report->verdict == SLUICE_AUDIT_UNSTABLE)
         return "Two runs of the action differ from each other, too. The result stays in the cache.";
     if (report->verdict == SLUICE_AUDIT_MESSAGES)
         return "Its outputs are the same. The result stays in the cache.";
     return report->dropped
-               ? "Two runs fail where it had success. It was removed from the action cache; what was built with "
-                 "it must be built again."
+               ? "Two runs fail where it had success. It was removed from this machine's action cache; if they did not "
+                 "fail for want of something here, what was built with it must be built again."
                : "Two runs agree with each other. What was executed took its place in the action cache; what "
                  "was built with it must be built again.";
 }
@@ -110,6 +111,7 @@ static char *finding_detail(const SluiceAuditReport *report)
     append_row(out, "Asked by:", report->asked->tool);
     append_maker(out, report->made);
     append_row(out, "", advice(report));
+    append_row(out, "But:", report->reason);
     return g_string_free(out, FALSE);
 }
 
@@ -124,9 +126,7 @@ AuditFinding *audit_finding_new(const SluiceAuditReport *report)
         finding->detail = g_strdup("");
         return finding;
     }
-    g_autofree char *name = what ? text_sanitize(what, -1) : NULL;
-    if (name)
-        g_strdelimit(name, "\n\t", ' ');
+    g_autofree char *name = what ? text_one_line(what) : NULL;
     finding->token = verdicts[report->verdict].token;
     finding->message = g_strdup_printf("the cached result %.*s%s%s%s %s", SHOWN_KEY, hex, name ? " (" : "",
                                        name ? name : "", name ? ")" : "", verdicts[report->verdict].is);

@@ -1,6 +1,6 @@
 /*
  * audit-account.h - what audits of cache hits found (design: bazel-bridge.h, "Audits"): counted and put into words, of one element, of a session, or of
- * a server.  Its functions may be called from any thread.
+ * a server.  audit_account_report may be called from any thread, the others from one.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ void audit_account_count(AuditAccount *account, const SluiceEndpointStats *stats
 uint64_t audit_account_total(const AuditAccount *account);
 /* Findings with a token, borrowed; at most as many as anybody reads (`more` counts the others). */
 const GPtrArray *audit_account_findings(const AuditAccount *account, guint *more);
-/* "3 hits were executed again: 2 the same, 1 wrong"; and, where some could not be, why one of them. Free with g_free. */
+/* "3 hits to be executed again: 2 the same, 1 wrong"; and, where some could not be, why one of them. Free with g_free. */
 char *audit_account_sentence(const AuditAccount *account);
 
 /* From a job to the session. */

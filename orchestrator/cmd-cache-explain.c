@@ -26,19 +26,11 @@ typedef struct {
     guint indent;
 } Sheet;
 
-/* One line of it, whatever it was. */
-static char *one_line(const char *text)
-{
-    char *clean = text_sanitize(text, -1);
-    g_strdelimit(clean, "\n\t", ' ');
-    return clean;
-}
-
 static void sheet_row(Sheet *sheet, const char *label, const char *json, const char *value)
 {
     if (!value || !*value)
         return;
-    g_autofree char *line = one_line(value), *title = g_strconcat(label, ":", NULL);
+    g_autofree char *line = text_one_line(value), *title = g_strconcat(label, ":", NULL);
     g_string_append_printf(sheet->text, "%*s%-14s %s\n", (int)sheet->indent, "", title, line);
     json_set(sheet->object, json, json_string(sheet->arena, value));
 }
@@ -207,7 +199,7 @@ static void show_audit(Sheet *sheet, const SluiceOrigin *origin)
     sheet->indent -= 4;
     g_auto(GStrv) lines = g_strsplit(origin->findings ? origin->findings : "", "\n", -1);
     for (char **line = lines; *line; line++) {
-        g_autofree char *clean = one_line(*line);
+        g_autofree char *clean = text_one_line(*line);
         if (*clean)
             g_string_append_printf(sheet->text, "%*s%s\n", (int)sheet->indent + 4, "", clean);
     }
@@ -220,7 +212,7 @@ static void show_command(App *app, Sheet *sheet, const SluiceDigest *action)
     g_autoptr(GPtrArray) arguments = sluice_action_read_arguments(app->store, action);
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; arguments && i < arguments->len; i++) {
-        g_autofree char *word = one_line(arguments->pdata[i]);
+        g_autofree char *word = text_one_line(arguments->pdata[i]);
         g_string_append_printf(text, "%s%s", i ? " " : "", word);
     }
     if (text->len > SHOWN_COMMAND) {
@@ -248,7 +240,7 @@ static void show_outputs(App *app, Sheet *sheet, const SluiceDigest *key)
         return;
     sheet_count(sheet, "Outputs", "n-outputs", outputs->len);
     for (guint i = 0; i < outputs->len; i++) {
-        g_autofree char *line = output_line(outputs->pdata[i]), *shown = one_line(line);
+        g_autofree char *line = output_line(outputs->pdata[i]), *shown = text_one_line(line);
         json_append(all, json_string(sheet->arena, line));
         if (i < LISTED_OUTPUTS)
             g_string_append_printf(sheet->text, "%*s%s\n", (int)sheet->indent + 4, "", shown);
@@ -425,7 +417,7 @@ static void list_result(Sheet *sheet, const Found *found, gboolean shown, Json *
     sluice_digest_hex(&found->key, hex);
     g_string_append_printf(sheet->text, "    %.*s  %s", SHOWN_KEY, hex, when);
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
-        g_autofree char *word = words[i] ? one_line(words[i]) : NULL;
+        g_autofree char *word = words[i] ? text_one_line(words[i]) : NULL;
         g_string_append_printf(sheet->text, "%s%s", word ? "  " : "", word ? word : "");
     }
     g_string_append_c(sheet->text, '\n');

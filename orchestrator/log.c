@@ -67,6 +67,11 @@ char *text_sanitize(const char *text, gssize length)
     return g_string_free(out, FALSE);
 }
 
+char *text_one_line(const char *text)
+{
+    return g_strdelimit(text_sanitize(text, -1), "\n\t", ' ');
+}
+
 char *text_indent(const char *text, guint by)
 {
     GString *out = g_string_new(NULL);

@@ -36,6 +36,8 @@ const char *event_type_name(EventType type);
 
 /* Valid UTF-8 without control characters but newline and tab. Free with g_free. */
 char *text_sanitize(const char *text, gssize length);
+/* The same, on one line: what peers say of themselves. */
+char *text_one_line(const char *text);
 /* Each line that is not empty behind `by` blanks. Free with g_free. */
 char *text_indent(const char *text, guint by);
 /* The last `lines` lines of a file, sanitized; "" if it cannot be read. Free with g_free. */
