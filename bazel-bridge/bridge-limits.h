@@ -77,6 +77,9 @@ enum {
     /* Files, links and directories of one result that are compared, and differences that are told; what is kept of them. */
     SLUICE_LIMIT_COMPARED = SLUICE_MIB,
     SLUICE_LIMIT_DIFFERENCES = 20,
+    /* Bytes of all their paths together; and of one path, or target of a link, what is told. */
+    SLUICE_LIMIT_COMPARED_PATHS = 256 * SLUICE_MIB,
+    SLUICE_LIMIT_TOLD_PATH = 160,
     SLUICE_LIMIT_FINDINGS = 4 * SLUICE_KIB,
     /* Streams that wait for a change of the server's health. */
     SLUICE_LIMIT_HEALTH_WATCHERS = 256,
@@ -150,6 +153,9 @@ enum {
     SLUICE_LIMIT_TRACED = 64 * SLUICE_KIB,
     SLUICE_LIMIT_LAUNCHER_OUTPUTS = 16,
     SLUICE_LIMIT_LAUNCHER_OUTPUT = 256 * SLUICE_MIB,
+    /* Bytes of outputs that all compiles of a sandbox together have in memory; files of which one thing each is remembered. */
+    SLUICE_LIMIT_LAUNCHER_HELD = 512 * SLUICE_MIB,
+    SLUICE_LIMIT_LAUNCHER_MEMORY = 64 * SLUICE_KIB,
     SLUICE_LIMIT_LAUNCHER_REASONS = 64,
     /* Outcomes that are known of one command and source, and their bytes. */
     SLUICE_LIMIT_VARIANTS = 16,

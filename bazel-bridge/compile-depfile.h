@@ -2,7 +2,7 @@
  * compile-depfile.h - the make rules that a compiler writes (-MD, -MMD, -MP), taken apart and printed again as it would.
  *
  * For results that are used in another place than that where they were made: the files that a rule names have paths of the place, and lines
- * are broken where names end.  So what is kept is the list of files; the rules for the new place are printed anew, with the targets of the command
+ * are broken where names end.  (Nothing does so yet: launchers keep depfiles as they are, and the folder is in the key.)  So what is kept is the list of files; the rules for the new place are printed anew, with the targets of the command
  * line there (CompileOptions.deptargets).
  *
  * Caveats: pure; any thread.  Only what the compiler itself would print from what was understood is accepted, byte by byte: anything else (older

@@ -185,7 +185,7 @@ static const CompileOption driver_options[] = {
     REFUSE("-fimplicit-module", PREFIX, FOR_CLANG, "modules"),
     REFUSE("-fintrinsic-modules-path", PREFIX, FOR_BOTH, "unsupported-option"),
     REFUSE("-flang-info-", PREFIX, FOR_BOTH, "modules"),
-    SETS("-flto", PREFIX, FOR_BOTH, 0, FLAG_LTO, 1),
+    SETS("-flto", PREFIX, FOR_BOTH, PROP_CWD, FLAG_LTO, 1),
     REFUSE("-fltrans", PREFIX, FOR_BOTH, "unsupported-option"),
     WITH("-fmacro-prefix-map=", JOINED, FOR_BOTH, PROP_PATH),
     REFUSE("-fmem-report", PREFIX, FOR_BOTH, "statistics"),

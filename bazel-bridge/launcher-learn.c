@@ -8,6 +8,8 @@
 #include "launcher-private.h"
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FIELD_1 = 1, FIELD_2 = 2 };
 enum { COMMAND_ARGUMENT = 1, COMMAND_VARIABLE = 2, COMMAND_DIRECTORY = 6, COMMAND_OUTPUT = 7 };
@@ -16,35 +18,65 @@ enum { RESULT_FILE = 2, RESULT_STDOUT = 5, RESULT_STDERR = 7, RESULT_METADATA = 
 
 /* ---- Products ------------------------------------------------------------------------------------------------------------------------------ */
 
-static const char *take_product(SluiceLook *look, const char *path, LauncherProducts *out)
+/* What a compiler made. */
+typedef struct {
+    GPtrArray *paths;    /* char *, borrowed */
+    GPtrArray *contents; /* GBytes *, same order */
+    gsize held;          /* bytes, as counted in the launcher */
+} Products;
+
+static void products_init(Products *products, const CompileOptions *options)
 {
+    *products = (Products){g_ptr_array_new(), g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref), 0};
+    g_ptr_array_extend(products->paths, options->outputs, NULL, NULL);
+    if (options->depfile != NULL)
+        g_ptr_array_add(products->paths, options->depfile);
+}
+
+/* All compiles together hold so much: their outputs are as large as a builder makes them. */
+static gboolean hold(SluiceLauncher *launcher, Products *products, gsize bytes)
+{
+    g_mutex_lock(&launcher->lock);
+    gboolean room = launcher->held + bytes <= SLUICE_LIMIT_LAUNCHER_HELD;
+    launcher->held += room ? bytes : 0;
+    g_mutex_unlock(&launcher->lock);
+    products->held += room ? bytes : 0;
+    return room;
+}
+
+static void products_clear(SluiceLauncher *launcher, Products *products)
+{
+    g_mutex_lock(&launcher->lock);
+    launcher->held -= products->held;
+    g_mutex_unlock(&launcher->lock);
+    g_ptr_array_unref(products->paths);
+    g_ptr_array_unref(products->contents);
+}
+
+static const char *take_product(SluiceLauncher *launcher, SluiceLook *look, Products *products, const char *path)
+{
+    struct stat status;
+    GBytes *contents = NULL;
     int fd = sluice_look_open(look, path);
-    GBytes *contents = fd >= 0 ? sluice_staged_read(fd, SLUICE_LIMIT_LAUNCHER_OUTPUT) : NULL;
+    gboolean plain =
+        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= SLUICE_LIMIT_LAUNCHER_OUTPUT;
+    gboolean room = plain && hold(launcher, products, (gsize)status.st_size);
+    if (room)
+        contents = sluice_staged_read(fd, (gsize)status.st_size);
     if (fd >= 0)
         close(fd);
     if (contents == NULL)
-        return "unreadable-output";
-    g_ptr_array_add(out->paths, (gpointer)path);
-    g_ptr_array_add(out->contents, contents);
+        return plain && !room ? "busy" : "unreadable-output";
+    g_ptr_array_add(products->contents, contents);
     return NULL;
 }
 
-const char *launcher_take_products(LauncherCompile *compile, SluiceLook *look, LauncherProducts *out)
+static const char *take_products(SluiceLauncher *launcher, SluiceLook *look, Products *products)
 {
-    const CompileOptions *options = compile->options;
     const char *reason = NULL;
-    *out = (LauncherProducts){g_ptr_array_new(), g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)};
-    for (guint i = 0; i < options->outputs->len && reason == NULL; i++)
-        reason = take_product(look, options->outputs->pdata[i], out);
-    if (reason == NULL && options->depfile != NULL)
-        reason = take_product(look, options->depfile, out);
+    for (guint i = 0; i < products->paths->len && reason == NULL; i++)
+        reason = take_product(launcher, look, products, products->paths->pdata[i]);
     return reason;
-}
-
-void launcher_products_clear(LauncherProducts *products)
-{
-    g_ptr_array_unref(products->paths);
-    g_ptr_array_unref(products->contents);
 }
 
 /* ---- Inputs -------------------------------------------------------------------------------------------------------------------------------- */
@@ -53,22 +85,40 @@ typedef struct {
     SluiceLauncher *launcher;
     LauncherCompile *compile;
     SluiceLook *look;
-    const LauncherProducts *products;
-    GArray *inputs; /* ManifestInput */
-    guint written;  /* products that were seen to be made */
+    const Products *products;
+    GArray *inputs;   /* ManifestInput */
+    GPtrArray *paths; /* char *: of inputs that the trace does not name */
+    guint written;    /* products that were seen to be made */
     gboolean source_seen;
     const char *reason; /* or NULL */
 } Learning;
 
-/* Of the kernel and its devices. */
+/* What says nothing of the outcome; whatever else the kernel shows there may be anybody's files (/dev/shm, /proc/self/cwd, /dev/fd). */
 static gboolean is_ignored(const char *path)
 {
-    static const char *const places[] = {"/dev/", "/proc/", "/sys/"};
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (g_str_has_prefix(path, places[i]))
+    static const char *const files[] = {"",
+                                        "/dev/null",
+                                        "/dev/random",
+                                        "/dev/tty",
+                                        "/dev/urandom",
+                                        "/proc/cpuinfo",
+                                        "/proc/meminfo",
+                                        "/proc/self/exe",
+                                        "/proc/self/maps",
+                                        "/proc/stat",
+                                        "/proc/sys/vm/overcommit_memory",
+                                        "/sys/devices/system/cpu/online",
+                                        "/sys/devices/system/cpu/possible"};
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        if (g_str_equal(path, files[i]))
             return TRUE;
     }
-    return *path == '\0';
+    return FALSE;
+}
+
+static gboolean is_of_kernel(const char *path)
+{
+    return g_str_has_prefix(path, "/dev/") || g_str_has_prefix(path, "/proc/") || g_str_has_prefix(path, "/sys/");
 }
 
 static gboolean is_product(const Learning *learning, const char *path)
@@ -111,6 +161,8 @@ static const char *add_path(Learning *learning, const char *path, LauncherTraceK
     /* where it runs is there, or it would not run; under which name, counts only where that is in the key */
     if (is_ignored(path) || product || g_str_equal(path, learning->compile->question.directory))
         return NULL;
+    if (is_of_kernel(path))
+        return "device-input";
     if (kind == LAUNCHER_TRACE_REWRITTEN)
         return "input-rewritten";
     sluice_look_at(learning->look, path, kind == LAUNCHER_TRACE_FOUND, &input.file);
@@ -125,6 +177,29 @@ static const char *add_path(Learning *learning, const char *path, LauncherTraceK
     return NULL;
 }
 
+/* gcc has its assembler found along PATH, by the library, which the trace does not see: where it was not is as much an input as where it is. */
+static const char *add_assembler(Learning *learning, const LauncherTrace *log)
+{
+    const char *list = g_environ_getenv(learning->compile->question.environment, "PATH");
+    g_auto(GStrv) places = g_strsplit(list != NULL ? list : "", ":", -1);
+    for (char **place = places; *place != NULL; place++) {
+        char *path = g_strconcat(**place != '\0' ? *place : ".", "/as", NULL);
+        ManifestInput input = {.path = path};
+        g_ptr_array_add(learning->paths, path);
+        if (is_of_kernel(path))
+            return "device-input";
+        sluice_look_at(learning->look, path, TRUE, &input.file);
+        gboolean seen = g_hash_table_contains(log->paths, path);
+        if (input.file.kind == SLUICE_STAGED_FILE)
+            return seen ? NULL : add_found(learning, path, &input);
+        if (input.file.kind == SLUICE_STAGED_UNKNOWN)
+            return "untraceable";
+        if (!seen)
+            g_array_append_val(learning->inputs, input);
+    }
+    return NULL;
+}
+
 static const char *collect_inputs(Learning *learning, LauncherTrace *log)
 {
     GHashTableIter iter;
@@ -135,40 +210,92 @@ static const char *collect_inputs(Learning *learning, LauncherTrace *log)
         reason = add_path(learning, path, (LauncherTraceKind)GPOINTER_TO_INT(kind));
     if (reason == NULL && (!learning->source_seen || learning->written < learning->products->paths->len))
         reason = "untraced-compiler";
-    return reason;
+    return reason != NULL ? reason : add_assembler(learning, log);
 }
 
 /* ---- Times of translation --------------------------------------------------------------------------------------------------------------------------- */
 
-static gboolean uses_time(GBytes *contents)
+enum { DATED_NOT = 1, DATED_NOW = 2, DATED_FILE = 4 };
+
+static int find_times(const void *bytes, gsize length)
 {
     static const char program[] = {0x7f, 'E', 'L', 'F'};
-    static const char *const macros[] = {"__DATE__", "__TIME__", "__TIMESTAMP__"};
-    gsize length = 0;
-    const char *text = g_bytes_get_data(contents, &length);
-    if (length >= sizeof program && memcmp(text, program, sizeof program) == 0)
-        return FALSE; /* the compiler itself, which knows these words */
+    static const struct {
+        const char *macro;
+        int time;
+    } macros[] = {{"__DATE__", DATED_NOW}, {"__TIME__", DATED_NOW}, {"__TIMESTAMP__", DATED_FILE}};
+    int times = DATED_NOT;
+    if (length >= sizeof program && memcmp(bytes, program, sizeof program) == 0)
+        return times; /* the compiler itself, which knows these words */
     for (gsize i = 0; i < G_N_ELEMENTS(macros) && length > 0; i++) {
-        if (memmem(text, length, macros[i], strlen(macros[i])) != NULL)
-            return TRUE;
+        if (memmem(bytes, length, macros[i].macro, strlen(macros[i].macro)) != NULL)
+            times |= macros[i].time;
     }
-    return FALSE;
+    return times;
 }
 
-static gboolean is_dated(SluiceLauncher *launcher, const SluiceDigest *digest)
+/* SOURCE_DATE_EPOCH, which is in the key, makes the time of translation a constant; not for every clang.  A file's own time it leaves alone. */
+static gboolean counts(int times, char *const *environment, gboolean is_clang)
 {
-    gpointer known = NULL;
+    const char *epoch = g_environ_getenv((char **)environment, "SOURCE_DATE_EPOCH");
+    gboolean constant = !is_clang && epoch != NULL && *epoch != '\0';
+    return (times & DATED_FILE) != 0 || (!constant && (times & DATED_NOW) != 0);
+}
+
+gboolean launcher_uses_time(const void *bytes, gsize length, char *const *environment, gboolean is_clang)
+{
+    return counts(find_times(bytes, length), environment, is_clang);
+}
+
+/* Of the store, or of the sandbox, where it is new. */
+static GBytes *read_input(Learning *learning, const ManifestInput *input)
+{
+    GBytes *contents = sluice_store_read(learning->launcher->store, &input->file.digest, NULL);
+    if (contents != NULL)
+        return contents;
+    int fd = sluice_look_open(learning->look, input->path);
+    contents = fd >= 0 ? sluice_staged_read(fd, SLUICE_LIMIT_LAUNCHER_OUTPUT) : NULL;
+    if (fd >= 0)
+        close(fd);
+    SluiceDigest digest;
+    if (contents != NULL)
+        sluice_digest_of_bytes(contents, &digest);
+    if (contents != NULL && !sluice_digest_equal(&digest, &input->file.digest))
+        g_clear_pointer(&contents, g_bytes_unref);
+    return contents;
+}
+
+static int times_of(Learning *learning, const ManifestInput *input)
+{
+    SluiceLauncher *launcher = learning->launcher;
     g_mutex_lock(&launcher->lock);
-    gboolean found = g_hash_table_lookup_extended(launcher->dated, digest, NULL, &known);
+    int times = GPOINTER_TO_INT(g_hash_table_lookup(launcher->dated, &input->file.digest));
     g_mutex_unlock(&launcher->lock);
-    if (found)
-        return GPOINTER_TO_INT(known);
-    g_autoptr(GBytes) contents = sluice_store_read(launcher->store, digest, NULL);
-    gboolean dated = contents == NULL || uses_time(contents);
+    if (times != 0)
+        return times;
+    gsize length = 0;
+    g_autoptr(GBytes) contents = read_input(learning, input);
+    const void *bytes = contents != NULL ? g_bytes_get_data(contents, &length) : NULL;
+    times = contents != NULL ? find_times(bytes, length) : DATED_NOW | DATED_FILE;
     g_mutex_lock(&launcher->lock);
-    g_hash_table_insert(launcher->dated, g_memdup2(digest, sizeof *digest), GINT_TO_POINTER(dated));
+    if (g_hash_table_size(launcher->dated) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
+        g_hash_table_remove_all(launcher->dated);
+    g_hash_table_insert(launcher->dated, g_memdup2(&input->file.digest, sizeof input->file.digest),
+                        GINT_TO_POINTER(times));
     g_mutex_unlock(&launcher->lock);
-    return dated;
+    return times;
+}
+
+static const char *check_times(Learning *learning)
+{
+    char *const *environment = learning->compile->question.environment;
+    for (guint i = 0; i < learning->inputs->len; i++) {
+        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
+        if (input->file.kind == SLUICE_STAGED_FILE &&
+            counts(times_of(learning, input), environment, learning->compile->is_clang))
+            return "time-macro";
+    }
+    return NULL;
 }
 
 /* ---- The action ------------------------------------------------------------------------------------------------------------------------------------- */
@@ -267,7 +394,7 @@ static GBytes *encode_action(GBytes *command, const SluiceDigest *root)
     return g_byte_array_free_to_bytes(action);
 }
 
-static GBytes *encode_result(const LauncherProducts *products, const SluiceDigest *digests, GBytes *errors)
+static GBytes *encode_result(const Products *products, const SluiceDigest *digests, GBytes *errors)
 {
     GByteArray *result = g_byte_array_new();
     for (guint i = 0; i < products->paths->len; i++) {
@@ -289,7 +416,7 @@ static GBytes *encode_result(const LauncherProducts *products, const SluiceDiges
 static gboolean keep_result(Learning *learning, const LauncherReport *report, SluiceDigest *action, GError **error)
 {
     enum { COMMAND, ACTION, PRODUCTS };
-    const LauncherProducts *products = learning->products;
+    const Products *products = learning->products;
     GBytes *blobs[PRODUCTS + SLUICE_LIMIT_LAUNCHER_OUTPUTS];
     SluiceDigest digests[G_N_ELEMENTS(blobs)], root;
     if (!make_input_root(learning, &root, error))
@@ -323,43 +450,51 @@ static gboolean keep_manifest(Learning *learning, const SluiceDigest *action, GE
     return launcher_keep(learning->launcher, &learning->compile->command, result, error);
 }
 
-/* SOURCE_DATE_EPOCH makes the time of translation a constant that is in the key; a file's own time it leaves alone, but staged files have but one. */
-static const char *check_times(Learning *learning)
-{
-    for (guint i = 0; i < learning->inputs->len; i++) {
-        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
-        if (input->file.kind == SLUICE_STAGED_FILE && !is_of_environment(learning, input) &&
-            is_dated(learning->launcher, &input->file.digest))
-            return "time-macro";
-    }
-    return NULL;
-}
-
-static const char *learn(Learning *learning, const LauncherReport *report, GBytes *trace)
+static const char *look_around(Learning *learning, Products *products, GBytes *trace)
 {
     g_auto(LauncherTrace) log = {NULL};
     gsize length = 0;
-    SluiceDigest action;
     const guint8 *bytes = g_bytes_get_data(trace, &length);
+    /* paths of inputs are those of the log, which has to live as long */
     if (!launcher_trace_parse(bytes, length, &log))
         return "malformed-trace";
     const char *reason = collect_inputs(learning, &log);
-    if (reason != NULL)
-        return reason;
+    for (guint i = 0; i < learning->inputs->len; i++) {
+        ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
+        g_ptr_array_add(learning->paths, g_strdup(input->path));
+        input->path = learning->paths->pdata[learning->paths->len - 1];
+    }
+    return reason != NULL ? reason : take_products(learning->launcher, learning->look, products);
+}
+
+static const char *keep_all(Learning *learning, const LauncherReport *report)
+{
+    SluiceDigest action;
     g_autoptr(GError) problem = NULL;
-    if (!keep_result(learning, report, &action, &problem))
-        return "store";
-    reason = check_times(learning);
+    const char *reason = check_times(learning);
     if (reason != NULL)
         return reason;
-    return keep_manifest(learning, &action, &problem) ? NULL : "store";
+    return keep_result(learning, report, &action, &problem) && keep_manifest(learning, &action, &problem) ? NULL
+                                                                                                          : "store";
 }
 
 const char *launcher_learn(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,
-                           const LauncherProducts *products, const LauncherReport *report, GBytes *trace)
+                           const LauncherReport *report, GBytes *trace, LauncherLooked looked, gpointer data)
 {
+    Products products;
     g_autoptr(GArray) inputs = g_array_new(FALSE, FALSE, sizeof(ManifestInput));
-    Learning learning = {
-        .launcher = launcher, .compile = compile, .look = look, .products = products, .inputs = inputs};
-    return learn(&learning, report, trace);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    Learning learning = {.launcher = launcher,
+                         .compile = compile,
+                         .look = look,
+                         .products = &products,
+                         .inputs = inputs,
+                         .paths = paths};
+    products_init(&products, compile->options);
+    const char *reason = look_around(&learning, &products, trace);
+    looked(data);
+    if (reason == NULL)
+        reason = keep_all(&learning, report);
+    products_clear(launcher, &products);
+    return reason;
 }

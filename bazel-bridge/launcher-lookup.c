@@ -11,6 +11,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Changes when a key means something else, or what is learned is another. */
 static const char command_tag[] = "sluice-recc-1";
@@ -165,11 +167,79 @@ static gboolean keep_variables(char **environment)
     return good;
 }
 
+/* FALSE: mounts were made since, or it is a root within the root; what is looked at from here is not what is seen there. */
+static gboolean is_at_home(SluiceLauncher *launcher, int root)
+{
+    struct statx status;
+    if (root < 0 || statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &status) != 0)
+        return FALSE;
+    const LauncherPlaceId id = {status.stx_mnt_id, (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
+                                status.stx_ino};
+    g_mutex_lock(&launcher->lock);
+    if (!launcher->has_place)
+        launcher->place = id;
+    launcher->has_place = TRUE;
+    gboolean same =
+        launcher->place.mount == id.mount && launcher->place.device == id.device && launcher->place.inode == id.inode;
+    g_mutex_unlock(&launcher->lock);
+    return same;
+}
+
+/* A script, or a program that calls the compiler: who knows which variables, files or servers it asks. */
+static gboolean looks_like_driver(GBytes *program, gboolean is_clang)
+{
+    static const char mark[] = "COLLECT_GCC_OPTIONS";
+    gsize length = 0;
+    const char *bytes = g_bytes_get_data(program, &length);
+    if (length < 2 || memcmp(bytes, "#!", 2) == 0)
+        return FALSE;
+    return is_clang || memmem(bytes, length, mark, strlen(mark)) != NULL;
+}
+
+static gboolean is_driver(SluiceLauncher *launcher, const LauncherCompile *compile, SluiceLook *look)
+{
+    enum { YES = 1, NO = 2 };
+    const SluiceDigest *digest = &compile->compiler.digest;
+    g_mutex_lock(&launcher->lock);
+    int known = GPOINTER_TO_INT(g_hash_table_lookup(launcher->drivers, digest));
+    g_mutex_unlock(&launcher->lock);
+    if (known != 0)
+        return known == YES;
+    int fd = sluice_look_open(look, compile->question.arguments[0]);
+    g_autoptr(GBytes) program = fd >= 0 ? sluice_staged_read(fd, SLUICE_LIMIT_LAUNCHER_OUTPUT) : NULL;
+    if (fd >= 0)
+        close(fd);
+    SluiceDigest read;
+    if (program != NULL)
+        sluice_digest_of_bytes(program, &read);
+    if (program == NULL || !sluice_digest_equal(&read, digest))
+        return FALSE;
+    gboolean driver = looks_like_driver(program, compile->is_clang);
+    g_mutex_lock(&launcher->lock);
+    if (g_hash_table_size(launcher->drivers) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
+        g_hash_table_remove_all(launcher->drivers);
+    g_hash_table_insert(launcher->drivers, g_memdup2(digest, sizeof *digest), GINT_TO_POINTER(driver ? YES : NO));
+    g_mutex_unlock(&launcher->lock);
+    return driver;
+}
+
+static gboolean any_uses_time(const LauncherCompile *compile)
+{
+    const GPtrArray *arguments = compile->options->arguments;
+    for (guint i = 0; i < arguments->len; i++) {
+        const char *argument = arguments->pdata[i];
+        if (launcher_uses_time(argument, strlen(argument), compile->question.environment, compile->is_clang))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static CompileOptions *parse(LauncherCompile *compile, SluiceLook *look)
 {
     char **arguments = compile->question.arguments;
     g_autofree char *name = sluice_look_dup_real_name(look, arguments[0]);
     int cwd = sluice_look_open_folder(look, ".");
+    compile->is_clang = compile_family_of(name) == COMPILE_FAMILY_CLANG;
     CompileOptions *options = compile_options_parse_as(arguments, compile_family_of(name), cwd, compile->root);
     if (cwd >= 0)
         close(cwd);
@@ -188,6 +258,8 @@ static const char *check_options(const CompileOptions *options)
 const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
 {
     compile->asked = sluice_staged_now();
+    if (!is_at_home(launcher, compile->root))
+        return "other-root";
     compile->options = parse(compile, look);
     const char *reason = check_options(compile->options);
     if (reason != NULL)
@@ -201,6 +273,10 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
     sluice_look_at(look, compile->question.arguments[0], TRUE, &compile->compiler);
     if (compile->compiler.kind != SLUICE_STAGED_FILE || !compile->compiler.digested)
         return "unreadable-compiler";
+    if (!is_driver(launcher, compile, look))
+        return "wrapper";
+    if (any_uses_time(compile))
+        return "time-macro";
     compute_command(compile);
     return NULL;
 }

@@ -24,8 +24,14 @@ typedef struct {
     const char *source;
     SluiceStagedFile source_file;
     SluiceStagedFile compiler;
+    gboolean is_clang;
     SluiceDigest command; /* of the command with its source: what the manifest is found by */
 } LauncherCompile;
+
+/* Which "/" a process has: another one, or other mounts in it, would show it other files. */
+typedef struct {
+    uint64_t mount, device, inode;
+} LauncherPlaceId;
 
 struct SluiceLauncher {
     SluiceStore *store;
@@ -40,7 +46,11 @@ struct SluiceLauncher {
     GArray *listeners;
     SluiceLauncherStats stats;
     GHashTable *reasons; /* const char * → uint64_t * */
-    GHashTable *dated;   /* SluiceDigest → whether the file uses the time of its translation */
+    GHashTable *dated;   /* SluiceDigest → which times of its translation the file may use */
+    GHashTable *drivers; /* SluiceDigest → whether the file is a compiler's own driver */
+    gsize held;          /* bytes of outputs that are being learned */
+    gboolean has_place;
+    LauncherPlaceId place; /* of the sandbox's root */
     gboolean closing;
 };
 
@@ -81,14 +91,10 @@ GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compil
 
 /* ---- launcher-learn.c ---- */
 
-/* What a compiler made, read before its launcher ends. */
-typedef struct {
-    GPtrArray *paths;    /* char *, borrowed */
-    GPtrArray *contents; /* GBytes *, same order */
-} LauncherProducts;
-/* NULL, or why nothing can be learned from it. */
-const char *launcher_take_products(LauncherCompile *compile, SluiceLook *look, LauncherProducts *out);
-void launcher_products_clear(LauncherProducts *products);
-/* Keeps the result of a compile that went well.  NULL, or why it was not kept. */
+/* Keeps the result of a compile that went well.  NULL, or why it was not kept.  `looked` is called in any case, when all that may change once the
+ * launcher has ended was looked at: inputs and outputs. */
+typedef void (*LauncherLooked)(gpointer data);
 const char *launcher_learn(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,
-                           const LauncherProducts *products, const LauncherReport *report, GBytes *trace);
+                           const LauncherReport *report, GBytes *trace, LauncherLooked looked, gpointer data);
+/* Whether bytes that are translated with these variables may come out otherwise at another time. */
+gboolean launcher_uses_time(const void *bytes, gsize length, char *const *environment, gboolean is_clang);

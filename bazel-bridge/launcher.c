@@ -276,29 +276,30 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
     return send_verdict(connection->fd, LAUNCHER_LEARN) ? g_steal_pointer(&compile) : NULL;
 }
 
-static const char *learn(SluiceLauncher *launcher, Connection *connection, GBytes *frame, int fd)
+/* The launcher may end: what comes after it in the build may change what was looked at. */
+static void send_receipt(gpointer data)
 {
     static const guint8 receipt[FRAME_HEAD];
+    const Connection *connection = data;
+    send_all(connection->fd, receipt, sizeof receipt);
+}
+
+static const char *learn(SluiceLauncher *launcher, Connection *connection, GBytes *frame, int fd)
+{
     LauncherReport report;
     LauncherCompile *compile = connection->compile;
     if (!launcher_report_decode(frame, &report, NULL))
         return "malformed-report";
     g_autoptr(SluiceLook) look = sluice_look_new(launcher->staged, compile->root, compile->question.directory);
     g_autoptr(GBytes) trace = fd >= 0 ? launcher_trace_read(fd) : NULL;
-    LauncherProducts products;
     const char *reason = !report.succeeded   ? "compiler-failed"
                          : trace == NULL     ? "untraced-compiler"
                          : report.incomplete ? "much-output"
                                              : NULL;
-    if (reason == NULL) {
-        reason = launcher_take_products(compile, look, &products);
-        send_all(connection->fd, receipt, sizeof receipt);
-        if (reason == NULL)
-            reason = launcher_learn(launcher, compile, look, &products, &report, trace);
-        launcher_products_clear(&products);
-    } else {
-        send_all(connection->fd, receipt, sizeof receipt);
-    }
+    if (reason == NULL)
+        reason = launcher_learn(launcher, compile, look, &report, trace, send_receipt, connection);
+    else
+        send_receipt(connection);
     launcher_report_clear(&report);
     return reason;
 }
@@ -420,6 +421,7 @@ SluiceLauncher *sluice_launcher_new(SluiceStore *store, const SluiceLauncherPlac
     launcher->listeners = g_array_new(FALSE, FALSE, sizeof(Connection *));
     launcher->reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     launcher->dated = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
+    launcher->drivers = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
     g_mutex_init(&launcher->lock);
     launcher->poll = epoll_create1(EPOLL_CLOEXEC);
     launcher->wake = eventfd(0, EFD_CLOEXEC);
@@ -474,6 +476,7 @@ void sluice_launcher_free(SluiceLauncher *launcher)
     g_hash_table_unref(launcher->connections);
     g_hash_table_unref(launcher->reasons);
     g_hash_table_unref(launcher->dated);
+    g_hash_table_unref(launcher->drivers);
     g_ptr_array_unref(launcher->threads);
     sluice_staged_free(launcher->staged);
     if (launcher->poll >= 0)

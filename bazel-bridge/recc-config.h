@@ -25,7 +25,8 @@ typedef enum {
 } ReccKind;
 
 typedef enum {
-    RECC_HONOURED,
+    RECC_PASSES,      /* with it the launcher runs the compiler, and nothing else */
+    RECC_LATER,       /* read, and nothing done with it yet */
     RECC_REMOTE_ONLY, /* only where there is no sandbox around: it says which server, and how */
     RECC_IGNORED,     /* accepted, and a note says why it has no effect */
 } ReccTreatment;

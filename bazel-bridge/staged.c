@@ -13,6 +13,8 @@
 enum {
     LINKS_MAX = 40,
     FOLDERS_MAX = 20000,      /* of one look */
+    DESCRIPTORS_MAX = 192,    /* of one look: folders of the upper; beyond them nothing can be told */
+    DEPTH_MAX = 400,          /* names and links on the way to a folder, all in all */
     MEMORY_MAX = 1 << 18,     /* files whose digests are remembered */
     FILE_BYTES_MAX = 1 << 30, /* of a file that is hashed */
     SECOND = 1000000000
@@ -39,6 +41,7 @@ struct SluiceLook {
     int root_fd;
     char *cwd;
     GHashTable *folders; /* path as asked → SluiceStagedFolder */
+    unsigned depth, descriptors;
 };
 
 static guint identity_hash(gconstpointer data)
@@ -175,10 +178,16 @@ static gboolean recall(SluiceStaged *staged, const Identity *identity, SluiceDig
     return known != NULL;
 }
 
+/* The later of mtime and ctime. */
+static int64_t change_of(const struct stat *status)
+{
+    return MAX(nanoseconds(&status->st_mtim), nanoseconds(&status->st_ctim));
+}
+
 static void take_status(const struct stat *status, SluiceStagedFile *out)
 {
     out->changing = TRUE;
-    out->changed = MAX(nanoseconds(&status->st_mtim), nanoseconds(&status->st_ctim));
+    out->changed = change_of(status);
     out->kind = S_ISREG(status->st_mode)   ? SLUICE_STAGED_FILE
                 : S_ISDIR(status->st_mode) ? SLUICE_STAGED_DIRECTORY
                                            : SLUICE_STAGED_UNKNOWN;
@@ -331,8 +340,8 @@ static char *read_upper_link(int folder, const char *name)
 
 typedef enum { UPPER_NOTHING, UPPER_FOLDER, UPPER_LINK, UPPER_OTHER, UPPER_UNKNOWN } UpperStep;
 
-/* One name in the upper; a descriptor for a directory, a target for a link. */
-static UpperStep step_upper(const SluiceStagedFolder *parent, const char *name, int *fd, char **target)
+/* One name in the upper; a descriptor for a directory; a target for a link, and when it was made. */
+static UpperStep step_upper(const SluiceStagedFolder *parent, const char *name, int *fd, char **target, int64_t *linked)
 {
     struct stat status;
     *fd = openat(parent->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -346,6 +355,7 @@ static UpperStep step_upper(const SluiceStagedFolder *parent, const char *name, 
         return UPPER_UNKNOWN;
     if (!S_ISLNK(status.st_mode))
         return S_ISDIR(status.st_mode) ? UPPER_UNKNOWN : UPPER_OTHER;
+    *linked = change_of(&status);
     *target = read_upper_link(parent->fd, name);
     return *target != NULL ? UPPER_LINK : UPPER_UNKNOWN;
 }
@@ -369,9 +379,13 @@ static gboolean step(SluiceLook *look, const SluiceStagedFolder *parent, const c
         folder->mounted = TRUE;
         return TRUE;
     }
+    if (parent->in_upper && look->descriptors >= DESCRIPTORS_MAX)
+        return FALSE;
     if (parent->in_upper)
-        upper = step_upper(parent, name, &folder->fd, target);
+        upper = step_upper(parent, name, &folder->fd, target, &folder->linked);
+    folder->linked = MAX(folder->linked, parent->linked);
     folder->in_upper = upper == UPPER_FOLDER;
+    look->descriptors += folder->in_upper;
     if (upper == UPPER_NOTHING || (upper == UPPER_FOLDER && parent->has_lower && !is_opaque(folder->fd))) {
         g_autofree char *below = NULL;
         step_lower(look, parent, name, folder, &below);
@@ -391,12 +405,18 @@ static const SluiceStagedFolder *keep(SluiceLook *look, const char *path, Sluice
     return folder;
 }
 
-static SluiceStagedFolder *folder_alias(const SluiceStagedFolder *folder)
+/* The same under another path, which links led along: NULL if there are too many. */
+static const SluiceStagedFolder *keep_alias(SluiceLook *look, const char *path, const SluiceStagedFolder *folder,
+                                            int64_t linked)
 {
+    if (folder->fd >= 0 && look->descriptors >= DESCRIPTORS_MAX)
+        return NULL;
     SluiceStagedFolder *alias = g_memdup2(folder, sizeof *folder);
     alias->path = g_strdup(folder->path);
+    alias->linked = MAX(folder->linked, linked);
     alias->fd = folder->fd >= 0 ? fcntl(folder->fd, F_DUPFD_CLOEXEC, 0) : -1;
-    return alias;
+    look->descriptors += folder->fd >= 0;
+    return keep(look, path, alias);
 }
 
 static const SluiceStagedFolder *enter(SluiceLook *look, const SluiceStagedFolder *parent, const char *name,
@@ -407,14 +427,16 @@ static const SluiceStagedFolder *enter(SluiceLook *look, const SluiceStagedFolde
     if (parent->absent || parent->mounted) {
         folder->absent = parent->absent;
         folder->mounted = parent->mounted;
+        folder->linked = parent->linked;
         return keep(look, path, folder);
     }
     gboolean known = step(look, parent, name, folder, &target);
     if (known && target == NULL)
         return keep(look, path, folder);
+    int64_t linked = folder->linked;
     folder_free(folder);
     const SluiceStagedFolder *real = known ? follow_folder(look, parent, target, links) : NULL;
-    return real != NULL ? keep(look, path, folder_alias(real)) : NULL;
+    return real != NULL ? keep_alias(look, path, real, linked) : NULL;
 }
 
 /* The directory above, as the kernel sees it: above what links have led to. */
@@ -426,7 +448,7 @@ static const SluiceStagedFolder *above(SluiceLook *look, const SluiceStagedFolde
     return folder->mounted || folder->absent ? NULL : find_folder(look, path, links);
 }
 
-static const SluiceStagedFolder *find_folder(SluiceLook *look, const char *path, unsigned links)
+static const SluiceStagedFolder *find_deeper(SluiceLook *look, const char *path, unsigned links)
 {
     gsize length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
@@ -442,18 +464,29 @@ static const SluiceStagedFolder *find_folder(SluiceLook *look, const char *path,
     if (parent == NULL)
         return NULL;
     if (g_str_equal(name, ".") || *name == '\0')
-        return keep(look, key, folder_alias(parent));
+        return keep_alias(look, key, parent, 0);
     if (!g_str_equal(name, ".."))
         return enter(look, parent, name, key, links);
     const SluiceStagedFolder *up = above(look, parent, links);
     if (up != NULL)
-        return keep(look, key, folder_alias(up));
+        return keep_alias(look, key, up, parent->linked);
     if (!parent->mounted && !parent->absent)
         return NULL;
     SluiceStagedFolder *folder = folder_new(parent->path, "..");
     folder->absent = parent->absent;
     folder->mounted = parent->mounted;
     return keep(look, key, folder);
+}
+
+/* Links that a builder made may lead from one to the next along long paths: the stack is not theirs. */
+static const SluiceStagedFolder *find_folder(SluiceLook *look, const char *path, unsigned links)
+{
+    if (look->depth >= DEPTH_MAX)
+        return NULL;
+    look->depth++;
+    const SluiceStagedFolder *folder = find_deeper(look, path, links);
+    look->depth--;
+    return folder;
 }
 
 static char *absolute(const SluiceLook *look, const char *path)
@@ -548,8 +581,15 @@ static void look_at_folder(SluiceLook *look, const SluiceStagedFolder *folder, c
     out->kind = real == NULL ? SLUICE_STAGED_UNKNOWN : real->absent ? SLUICE_STAGED_MISSING : SLUICE_STAGED_DIRECTORY;
 }
 
-static void look_into(SluiceLook *look, const SluiceStagedFolder *folder, const char *name, gboolean digest,
-                      unsigned links, SluiceStagedFile *out)
+/* What a link led to is as new as the link. */
+static void note_link(SluiceStagedFile *out, int64_t linked)
+{
+    out->changing |= linked > 0;
+    out->changed = MAX(out->changed, linked);
+}
+
+static void look_at_name(SluiceLook *look, const SluiceStagedFolder *folder, const char *name, gboolean digest,
+                         unsigned links, SluiceStagedFile *out)
 {
     struct stat status;
     g_autofree char *inside = NULL;
@@ -577,6 +617,7 @@ static void look_into(SluiceLook *look, const SluiceStagedFolder *folder, const 
     if (S_ISLNK(status.st_mode)) {
         g_autofree char *target = read_upper_link(folder->fd, name);
         look_at_link(look, folder, target, digest, links, out);
+        note_link(out, change_of(&status));
         return;
     }
     take_status(&status, out);
@@ -584,6 +625,13 @@ static void look_into(SluiceLook *look, const SluiceStagedFolder *folder, const 
         out->kind = SLUICE_STAGED_MISSING;
     else if (out->kind == SLUICE_STAGED_FILE && digest)
         digest_file(look->staged, folder->fd, name, &status, out);
+}
+
+static void look_into(SluiceLook *look, const SluiceStagedFolder *folder, const char *name, gboolean digest,
+                      unsigned links, SluiceStagedFile *out)
+{
+    look_at_name(look, folder, name, digest, links, out);
+    note_link(out, folder->linked);
 }
 
 void sluice_look_into(SluiceLook *look, const SluiceStagedFolder *folder, const char *name, gboolean digest,

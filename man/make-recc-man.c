@@ -50,23 +50,19 @@ static void print_variables(ReccTreatment treatment)
 static void print_section(void)
 {
     puts(".SH VARIABLES\n"
-         "A setting is looked for in the environment, and then in the files of recc (\\fBFILES\\fR), in which its name "
-         "is without \\fBRECC_\\fR and in any case.  "
-         "The first place that has it counts, also if it is empty there.  A switch is on if it is not empty: \\fB0\\fR "
-         "and \\fBfalse\\fR switch it on.  "
-         "A list has commas between.  Variables that are not here are no mistake, and have no effect.");
-    print_variables(RECC_HONOURED);
-    puts(".SS \"Without a sandbox around\"\nInside of one it is known where results are kept, and these have no "
-         "effect.");
+         "With one of these in the environment, and not empty, the launcher runs the compiler and does nothing else:");
+    print_variables(RECC_PASSES);
+    puts("\n.PP\nThe other variables of recc, and its files (\\fIrecc/recc.conf\\fR, \\fI~/.recc/recc.conf\\fR and so "
+         "on), are "
+         "no mistake; they change nothing.\n"
+         ".SS \"Not yet\"\nWhat recc does with these, this launcher may do one day:");
+    print_variables(RECC_LATER);
+    puts(".SS \"Without a sandbox around\"\nThere the launcher runs the compiler.  Inside of one it is known where "
+         "results are "
+         "kept:");
     print_variables(RECC_REMOTE_ONLY);
-    puts(".SS \"Without effect\"\nThese are accepted for the sake of those who use them with recc.  Here is why "
-         "nothing comes of them:");
+    puts(".SS \"Without effect\"\nHere is why nothing comes of these:");
     print_variables(RECC_IGNORED);
-    puts(".SH FILES\n"
-         "In this order: \\fIrecc/recc.conf\\fR below the working directory, \\fI$RECC_CONFIG_DIRECTORY/recc.conf\\fR, "
-         "\\fI~/.recc/recc.conf\\fR, "
-         "\\fI/etc/recc/recc.conf\\fR.  They have lines of \\fIname\\fR=\\fIvalue\\fR, without blanks around the "
-         "\\fB=\\fR; those that begin with \\fB#\\fR are comments.");
 }
 
 int main(int argc, char **argv)

@@ -32,6 +32,19 @@ static bool is_on(const char *variable)
     return value && *value;
 }
 
+/* What recc is told with these is not done here: with them the compiler runs as if we were not there. */
+static bool is_told_otherwise(void)
+{
+    static const char *const variables[] = {"RECC_PASSTHROUGH",      "RECC_ACTION_SALT", "RECC_ACTION_UNCACHEABLE",
+                                            "RECC_DONT_SAVE_OUTPUT", "RECC_ENV_TO_READ", "RECC_NO_EXECUTE",
+                                            "RECC_PRESERVE_ENV",     "RECC_SKIP_CACHE",  "RECC_VERIFY"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        if (is_on(variables[i]))
+            return true;
+    }
+    return false;
+}
+
 static int launch(char **arguments)
 {
     const char *folder = getenv(RECC_FOLDER_VARIABLE);
@@ -43,8 +56,8 @@ static int launch(char **arguments)
     arguments[0] = (char *)compiler;
     if (!folder || !*folder)
         folder = RECC_FOLDER;
-    /* recc's own switch; and a terminal, whose colours a pipe would take away */
-    if (!arguments[1] || is_on("RECC_PASSTHROUGH") || isatty(STDERR_FILENO))
+    /* a terminal's colours a pipe would take away */
+    if (!arguments[1] || is_told_otherwise() || isatty(STDERR_FILENO))
         return recc_become(arguments);
     int fd = recc_connect(folder);
     return fd < 0 ? recc_become(arguments) : talk(fd, folder, arguments);

@@ -168,7 +168,8 @@ static void follow(Watch *watch)
             forward(watch, &watch->errors, STDERR_FILENO);
         if (waits[1].revents)
             forward(watch, &watch->out, STDOUT_FILENO);
-        if (waits[2].revents)
+        /* without a descriptor of the process, its end is that of its streams */
+        if (waits[2].revents || (watch->process < 0 && watch->errors < 0 && watch->out < 0))
             break;
     }
     while (watch->errors >= 0 && forward(watch, &watch->errors, STDERR_FILENO))
