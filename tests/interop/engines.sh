@@ -11,6 +11,9 @@
 #
 # Sets $engine, $port, $engine_environment (how the environment gets there) and $engine_executes.
 
+# shellcheck source=tests/integration/build/clients.sh
+source "$source_root/tests/integration/build/clients.sh"
+
 engine=
 engine_pid=0
 engine() {
@@ -146,40 +149,10 @@ environment_says() {
 	esac
 }
 
-# What the shell of a client in a sandbox knows; of a script in an element.
-client_prelude() {
-	cat <<'END'
-server=unix:/run/reapi/socket
-export HOME=/tmp
-r() { reapi-client $server "$@"; }
-put() { cat >/tmp/message; r put /tmp/message; }
-# action ROOT OUTPUTS… -- WORDS…
+client_prelude='# action ROOT OUTPUTS… -- WORDS…
 action() {
   root=$1; shift
   command=$(r make-command env=PATH=/usr/bin:/bin env=TMPDIR=. "$@" | put)
   r make-action $command $root $limits | put
 }
-limits=
-END
-}
-
-# client NAME BASE [cache-writes] [build-uid]: an element with a client that runs the script on the standard input; $out is the artifact
-client() {
-	{
-		cat <<-END
-			kind: manual
-			build-depends:
-			- $2
-			sandbox:
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-		END
-		[ -z "${4-}" ] || printf '  build-uid: %s\n' "$4"
-		[ -z "${3-}" ] || printf 'public:\n  sluice:\n    cache-writes: %s\n' "$3"
-		printf 'config:\n  install-commands:\n  - |\n    out=%%{install-root}\n'
-		{
-			client_prelude
-			cat
-		} | sed 's/^/    /'
-	} | element "$1.bst"
-}
+limits='

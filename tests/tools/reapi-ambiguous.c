@@ -1,7 +1,7 @@
 /* See reapi-ambiguous.h. */
 #include "reapi-ambiguous.h"
 #include "cas.h"
-#include "rpc.h"
+#include "reapi-message.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,19 +32,6 @@ typedef struct {
 
 /* ---- Judging ------------------------------------------------------------------------------------------------------------------ */
 
-static GBytes *field_of(GBytes *message, uint32_t number)
-{
-    SluiceWireReader reader;
-    SluiceWireField field;
-    gsize length = 0;
-    const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
-    sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
-    while (sluice_wire_next(&reader, &field, NULL))
-        if (field.number == number && field.type == SLUICE_WIRE_BYTES)
-            return g_bytes_new(field.data, field.length);
-    return NULL;
-}
-
 /* An execution that was answered, but not with a result, was refused as well. */
 static gboolean has_result(const RpcResult *answer, gboolean execution)
 {
@@ -52,8 +39,8 @@ static gboolean has_result(const RpcResult *answer, gboolean execution)
         return FALSE;
     if (!execution)
         return TRUE;
-    g_autoptr(GBytes) any = field_of(answer->replies->pdata[answer->replies->len - 1], OPERATION_RESPONSE);
-    g_autoptr(GBytes) response = field_of(any, ANY_VALUE), result = field_of(response, RESPONSE_RESULT);
+    g_autoptr(GBytes) any = reapi_field(answer->replies->pdata[answer->replies->len - 1], OPERATION_RESPONSE);
+    g_autoptr(GBytes) response = reapi_field(any, ANY_VALUE), result = reapi_field(response, RESPONSE_RESULT);
     return result != NULL;
 }
 
@@ -216,30 +203,13 @@ static const struct {
     {"two input roots", append_root}, {"two platforms", append_platforms}, {"a salt that is cut off", append_half},
 };
 
-static SluiceDigest upload(Ambiguous *test, const GByteArray *blob)
-{
-    SluiceDigest digest;
-    g_auto(RpcResult) answer = {0};
-    g_autoptr(GByteArray) item = g_byte_array_new();
-    GByteArray *request = g_byte_array_new();
-    sluice_digest_of(blob->data, blob->len, &digest);
-    sluice_wire_put_digest(item, 1, &digest);
-    sluice_wire_put_bytes(item, 2, blob->data, blob->len);
-    sluice_wire_put_bytes(request, 2, item->data, item->len);
-    g_autoptr(GBytes) reply =
-        rpc_unary(&test->client, RPC_REAPI("ContentAddressableStorage/BatchUpdateBlobs"), request, &answer);
-    if (reply == NULL)
-        g_error("upload: %s", answer.message);
-    return digest;
-}
-
 static void send_actions(Ambiguous *test)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
         g_autoptr(GByteArray) action = g_byte_array_new(), request = g_byte_array_new();
         g_byte_array_append(action, g_bytes_get_data(test->bytes, NULL), (guint)g_bytes_get_size(test->bytes));
         actions[i].append(action, test);
-        SluiceDigest digest = upload(test, action);
+        SluiceDigest digest = reapi_upload(&test->client, action);
         sluice_wire_put_digest(request, EXECUTE_ACTION, &digest);
         judge(test, RPC_REAPI("Execution/Execute"), request, actions[i].what);
     }
@@ -255,8 +225,8 @@ static GBytes *read_blob(Ambiguous *test, const SluiceDigest *digest)
     sluice_wire_put_digest(request, BATCH_DIGESTS, digest);
     g_autoptr(GBytes) reply =
         rpc_unary(&test->client, RPC_REAPI("ContentAddressableStorage/BatchReadBlobs"), request, &answer);
-    g_autoptr(GBytes) response = field_of(reply, BATCH_RESPONSES);
-    return field_of(response, RESPONSE_DATA);
+    g_autoptr(GBytes) response = reapi_field(reply, BATCH_RESPONSES);
+    return reapi_field(response, RESPONSE_DATA);
 }
 
 int reapi_ambiguous(const char *address, const char *action, const char *other, const char *result_file)

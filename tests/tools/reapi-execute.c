@@ -1,6 +1,7 @@
 /* See reapi-execute.h. */
 #include "reapi-execute.h"
 #include "cas.h"
+#include "reapi-message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,20 +85,6 @@ int reapi_make_action(int argc, char **argv)
 
 /* ---- Executing ------------------------------------------------------------------------------------------------------------------ */
 
-static GBytes *field_of(GBytes *message, uint32_t number)
-{
-    SluiceWireReader reader;
-    SluiceWireField field;
-    gsize length = 0;
-    const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
-    GBytes *found = NULL;
-    sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
-    while (found == NULL && sluice_wire_next(&reader, &field, NULL))
-        if (field.number == number && field.type == SLUICE_WIRE_BYTES)
-            found = g_bytes_new(field.data, field.length);
-    return found;
-}
-
 static uint64_t number_of(GBytes *message, uint32_t number)
 {
     SluiceWireReader reader;
@@ -113,7 +100,7 @@ static uint64_t number_of(GBytes *message, uint32_t number)
 
 static void print_text(const char *label, GBytes *message, uint32_t number)
 {
-    g_autoptr(GBytes) text = field_of(message, number);
+    g_autoptr(GBytes) text = reapi_field(message, number);
     if (text != NULL)
         printf("%s %.*s", label, (int)g_bytes_get_size(text), (const char *)g_bytes_get_data(text, NULL));
 }
@@ -122,7 +109,7 @@ static void print_digest(const char *label, GBytes *message, uint32_t number)
 {
     SluiceDigest digest;
     char text[SLUICE_DIGEST_STRING_MAX];
-    g_autoptr(GBytes) bytes = field_of(message, number);
+    g_autoptr(GBytes) bytes = reapi_field(message, number);
     if (bytes != NULL && sluice_wire_get_digest(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &digest, NULL))
         printf("%s%s", label, sluice_digest_string(&digest, text));
 }
@@ -170,7 +157,8 @@ void reapi_print_result(GBytes *result)
 
 static int print_response(GBytes *response)
 {
-    g_autoptr(GBytes) status = field_of(response, 3), result = field_of(response, 1), details = field_of(status, 3);
+    g_autoptr(GBytes) status = reapi_field(response, 3), result = reapi_field(response, 1),
+                      details = reapi_field(status, 3);
     if (result != NULL) {
         puts(number_of(response, 2) ? "cached" : "executed");
         reapi_print_result(result);
@@ -190,7 +178,7 @@ static void print_stages(const GPtrArray *operations)
 {
     static const char *const names[] = {"UNKNOWN", "CACHE_CHECK", "QUEUED", "EXECUTING", "COMPLETED"};
     for (guint i = 0; i + 1 < operations->len; i++) {
-        g_autoptr(GBytes) any = field_of(operations->pdata[i], 2), metadata = field_of(any, 2);
+        g_autoptr(GBytes) any = reapi_field(operations->pdata[i], 2), metadata = reapi_field(any, 2);
         printf("stage %s\n", names[MIN(number_of(metadata, 1), G_N_ELEMENTS(names) - 1)]);
     }
 }
@@ -212,7 +200,8 @@ int reapi_execute(RpcClient *client, const char *action, gboolean skip_cache, gb
     }
     if (stages)
         print_stages(answer.replies);
-    g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
+    g_autoptr(GBytes) any = reapi_field(answer.replies->pdata[answer.replies->len - 1], 5),
+                      response = reapi_field(any, 2);
     return print_response(response);
 }
 
@@ -225,23 +214,6 @@ typedef struct {
     gint next, failed;
 } Many;
 
-static SluiceDigest upload(RpcClient *client, const GByteArray *blob)
-{
-    SluiceDigest digest;
-    g_auto(RpcResult) answer = {0};
-    g_autoptr(GByteArray) item = g_byte_array_new();
-    GByteArray *request = g_byte_array_new();
-    sluice_digest_of(blob->data, blob->len, &digest);
-    sluice_wire_put_digest(item, 1, &digest);
-    sluice_wire_put_bytes(item, 2, blob->data, blob->len);
-    sluice_wire_put_bytes(request, 2, item->data, item->len);
-    g_autoptr(GBytes) reply =
-        rpc_unary(client, RPC_REAPI("ContentAddressableStorage/BatchUpdateBlobs"), request, &answer);
-    if (reply == NULL)
-        g_error("upload: %s", answer.message);
-    return digest;
-}
-
 static void make_actions(RpcClient *client, Many *many, guint count, const SluiceDigest *root, char **words)
 {
     g_autoptr(GByteArray) command = g_byte_array_new();
@@ -249,14 +221,14 @@ static void make_actions(RpcClient *client, Many *many, guint count, const Sluic
         sluice_wire_put_string(command, 1, *words);
     put_variable(command, "PATH=/usr/bin:/bin");
     sluice_wire_put_string(command, 7, "out");
-    SluiceDigest command_digest = upload(client, command);
+    SluiceDigest command_digest = reapi_upload(client, command);
     for (guint i = 0; i < count; i++) {
         g_autoptr(GByteArray) action = g_byte_array_new();
         g_autofree char *salt = g_strdup_printf("%" G_GINT64_FORMAT "-%u", g_get_real_time(), i);
         sluice_wire_put_digest(action, 1, &command_digest);
         sluice_wire_put_digest(action, 2, root);
         sluice_wire_put_string(action, 9, salt);
-        SluiceDigest digest = upload(client, action);
+        SluiceDigest digest = reapi_upload(client, action);
         g_array_append_val(many->actions, digest);
     }
 }
@@ -271,8 +243,9 @@ static gboolean execute_one(RpcClient *client, const SluiceDigest *action)
     rpc_call(client, RPC_REAPI("Execution/Execute"), messages, TRUE, 0, &answer);
     if (answer.code != GRPC_STATUS_OK || answer.replies->len == 0)
         return FALSE;
-    g_autoptr(GBytes) any = field_of(answer.replies->pdata[answer.replies->len - 1], 5), response = field_of(any, 2);
-    g_autoptr(GBytes) result = field_of(response, 1), status = field_of(response, 3);
+    g_autoptr(GBytes) any = reapi_field(answer.replies->pdata[answer.replies->len - 1], 5),
+                      response = reapi_field(any, 2);
+    g_autoptr(GBytes) result = reapi_field(response, 1), status = reapi_field(response, 3);
     return result != NULL && number_of(result, 4) == 0 && number_of(status, 1) == 0;
 }
 

@@ -4,57 +4,32 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-[ -x "${REAPI_CLIENT:?}" ] || {
-	echo "SKIP: no test client"
-	exit 77
-}
+# shellcheck source=tests/integration/build/clients.sh
+source "$here/clients.sh"
 
 host_root "$work/root" sh cat mkdir ls touch cp rm id sed sleep chmod "$REAPI_CLIENT"
 new_project
 
-# client NAME [LINES…]: commands come on standard input
-client() {
-	{
-		cat <<-END
-			kind: manual
-			build-depends:
-			- base.bst
-			sandbox:
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-			${2-}
-			config:
-			  install-commands:
-			  - |
-			    out=%{install-root}
-			    export HOME=/tmp
-			    r() { reapi-client unix:/run/reapi/socket "\$@"; }
-			    put() { cat >/tmp/message; r put /tmp/message; }
-			    root=\$(r make-directory files in.txt=\$(echo input | put) | put)
-			    # action OUTPUTS… -- WORDS…
-			    action() { r make-action \$(r make-command env=PATH=/usr/bin:/bin "\$@" | put) \$root | put; }
-			    # forge ACTION KEY=VALUE…
-			    forge() { a=\$1; shift; r make-result "\$@" >/tmp/result; r update \$a /tmp/result >/dev/null; }
-			    copy=\$(action out=made -- cp in.txt made)
-			    echo \$copy >\$out/copy
-		END
-		sed 's/^/    /'
-	} | element "$1.bst"
-}
-trusted=$'public:\n  sluice:\n    cache-writes: trusted'
+client_prelude='root=$(r make-directory files in.txt=$(echo input | put) | put)
+# action OUTPUTS… -- WORDS…
+action() { r make-action $(r make-command env=PATH=/usr/bin:/bin "$@" | put) $root | put; }
+# forge ACTION KEY=VALUE…
+forge() { a=$1; shift; r make-result "$@" >/tmp/result; r update $a /tmp/result >/dev/null; }
+copy=$(action out=made -- cp in.txt made)
+echo $copy >$out/copy'
 # explain ELEMENT-FILE: of the action that the last checkout names there
 explain() { sluice cache explain "$(cat "$work/out/$1")"; }
 
 # ---- A wrong result -------------------------------------------------------------------------------------------------------------
 
-client forger "$trusted" <<'END'
+client forger base.bst trusted <<'END'
 export REAPI_TOOL='forger 6.6.6' REAPI_TARGET=//evil:target
 forge $copy made=$(echo forged | put)
 END
 look='export REAPI_TOOL="bazel 7.4.1" REAPI_TARGET=//my:lib REAPI_MNEMONIC=CppCompile
 r lookup $copy >$out/found'
-client victim <<<"$look"
-client later <<<"$look # later"
+client victim base.bst <<<"$look"
+client later base.bst <<<"$look # later"
 check "a trusted client forges a result" builds forger.bst
 sluice build --audit-hits 0 victim.bst
 check "nothing is audited" test "$status" -eq 0
@@ -62,7 +37,7 @@ check_not "and nothing is said of it" contains "$work/output" "Audit"
 sluice build --audit-hits 100 victim.bst
 check "cached elements get no hits" test "$status" -eq 0
 check_not "so nothing is audited" contains "$work/output" "Audit"
-client victim2 <<<"$look # second"
+client victim2 base.bst <<<"$look # second"
 sluice build --audit-hits 100 victim2.bst
 cp "$work/output" "$work/audited"
 check "the build goes on" test "$status" -eq 0
@@ -87,7 +62,7 @@ sluice build --audit-hits 100 later.bst
 check "it is not served again" contains "$work/output" "1 the same, 0 wrong"
 check "checkout" checkout later.bst --deps none
 check "but ours" grep -q "${true%/*}" "$work/out/found"
-client again "$trusted" <<'END'
+client again base.bst trusted <<'END'
 forge $copy made=$(echo forged | put)
 r lookup $copy >$out/found
 END
@@ -95,14 +70,14 @@ check "it is stored again" builds again.bst
 check "and refused" contains "$work/output" "1 results were refused"
 check "checkout" checkout again.bst --deps none
 check "ours stays" grep -q "${true%/*}" "$work/out/found"
-client other "$trusted" <<'END'
+client other base.bst trusted <<'END'
 forge $copy made=$(echo another | put)
 r lookup $copy >$out/found
 END
 check "another wrong one is taken" builds other.bst
 explain copy
 check "what is known of the first stays" contains "$work/output" "made: cached file $forged"
-client fourth <<<"$look # fourth"
+client fourth base.bst <<<"$look # fourth"
 sluice build --audit-hits 100 fourth.bst
 check "until it is audited" contains "$work/output" "1 wrong"
 
@@ -110,10 +85,10 @@ check "until it is audited" contains "$work/output" "1 wrong"
 
 cp "$work/project/project.conf" "$work/project.conf"
 echo "fatal-warnings: [audit-wrong]" >>"$work/project/project.conf"
-client other2 "$trusted" <<'END'
+client other2 base.bst trusted <<'END'
 forge $copy made=$(echo a third | put)
 END
-client strict <<<"$look # strict"
+client strict base.bst <<<"$look # strict"
 check "a third" builds other2.bst
 sluice build --audit-hits 100 strict.bst
 check "where it is fatal, the build fails" test "$status" -eq 255
@@ -125,7 +100,7 @@ cp "$work/project.conf" "$work/project/project.conf"
 
 # ---- Other verdicts -----------------------------------------------------------------------------------------------------------------
 
-client right <<'END'
+client right base.bst <<'END'
 r execute $copy >/dev/null
 a=$(action out=one -- sh -c 'cp in.txt one; chmod 755 one; echo said')
 r execute $a >/dev/null
@@ -135,7 +110,7 @@ END
 sluice build --audit-hits 100 right.bst
 check "right results" contains "$work/output" "2 the same, 0 wrong"
 check_not "no warning" contains "$work/output" "WARNING"
-client unstable <<'END'
+client unstable base.bst <<'END'
 a=$(action out=id out=same -- sh -c 'cat /proc/sys/kernel/random/uuid >id; echo same >same')
 r execute $a >/dev/null
 r execute $a >/dev/null
@@ -159,7 +134,7 @@ explain messages
 check "and the other" contains "$work/output" "Audited:       the same outputs, but other messages"
 
 # Directories, links and modes; an output that is not there, one that is too many; and a result of an action that fails.
-client shapes "$trusted" <<'END'
+client shapes base.bst trusted <<'END'
 a=$(action out=dir out=link out=plain -- sh -c 'mkdir -p dir/sub; echo deep >dir/sub/file; ln -s in.txt link; echo plain >plain')
 sub=$(r make-directory files file=$(echo deep | put) | put)
 forged=$(r make-directory files file=$(echo deeper | put) | put)
@@ -175,20 +150,20 @@ cp -a "$work/root/." "$work/project/files/base/"
 sluice build --audit-hits 100 shapes.bst
 check "two wrong ones" contains "$work/output" "0 the same, 2 wrong"
 for line in "dir/sub/file: cached file" "link: cached nothing, executed a link to in.txt" "extra: cached file" "executed nothing" "exit code: cached 0, executed 3" \
-	"It was removed from the action cache"; do
+	"It was removed from this machine's action cache"; do
 	check "told: $line" contains "$work/output" "$line"
 done
 check_not "what is right is not" contains "$work/output" "plain: cached"
 check "checkout" checkout shapes.bst --deps none
 explain failing
 check "what was removed is known" contains "$work/output" "there is no result, only what is known of the one that was there"
-client gone <<END
+client gone base.bst <<END
 if r lookup $(cat "$work/out/failing") >/dev/null 2>&1; then exit 3; fi
 END
 check "and not found" builds gone.bst
 
 # Clients that only use the cache upload no inputs.
-client cacheonly "$trusted" <<'END'
+client cacheonly base.bst trusted <<'END'
 echo "no action" >/tmp/action
 a=$(r digest /tmp/action)
 forge $a made=$(echo made | put)
@@ -210,17 +185,17 @@ many='for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   r lookup $a >/dev/null
 done'
 for i in 1 2; do
-	client many$i <<<"$many # $i"
+	client many$i base.bst <<<"$many # $i"
 	sluice build --audit-hits 50 many$i.bst
 	chosen[i]=$(sed -n 's/.*Audit: \([0-9]*\) hits.*/\1/p' "$work/output")
 done
 check "a share of them" test "${chosen[1]}" -gt 2 -a "${chosen[1]}" -lt 18
 check "always the same" test "${chosen[1]}" -eq "${chosen[2]}"
 echo 'execution: {audit-hits: 100}' >"$work/audit.conf"
-client configured <<<"$many # configured"
+client configured base.bst <<<"$many # configured"
 sluice --config "$work/audit.conf" build configured.bst
 check "as the user's configuration says" contains "$work/output" "Audit: 20 hits"
-client overridden <<<"$many # overridden"
+client overridden base.bst <<<"$many # overridden"
 sluice --config "$work/audit.conf" build --audit-hits 0 overridden.bst
 check_not "the command line wins" contains "$work/output" "Audit: "
 for bad in 101 -1 x 5.5 ""; do
@@ -231,7 +206,7 @@ done
 
 # ---- Killed in the middle ---------------------------------------------------------------------------------------------------------
 
-client slow <<'END'
+client slow base.bst <<'END'
 a=$(action out=made -- sh -c 'sleep 4; cp in.txt made')
 r execute $a >/dev/null
 r execute $a >/dev/null

@@ -4,62 +4,28 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-[ -x "${REAPI_CLIENT:?}" ] || {
-	echo "SKIP: no test client"
-	exit 77
-}
+# shellcheck source=tests/integration/build/clients.sh
+source "$here/clients.sh"
 # shellcheck source=tests/integration/build/machines.sh
 source "$here/machines.sh"
 host_root "$work/root" sh cat mkdir ls touch cp rm id sleep "$REAPI_CLIENT"
 new_project
-mkdir -p "$work/project/files/more/etc"
-echo header >"$work/project/files/more/etc/header.h"
-element other.bst <<'END2'
-kind: import
-depends:
-- base.bst
-sources:
-- kind: local
-  path: files/more
-END2
-# client NAME BASE: commands come on standard input
-client() {
-	{
-		cat <<-END2
-			kind: manual
-			build-depends:
-			- $2
-			sandbox:
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-			public:
-			  sluice:
-			    cache-writes: trusted
-			config:
-			  install-commands:
-			  - |
-			    server=unix:/run/reapi/socket
-			    out=%{install-root}
-			    export HOME=/tmp
-			    echo the action >/tmp/action
-			    action=\$(reapi-client \$server digest /tmp/action)
-		END2
-		sed 's/^/    /'
-	} | element "$1.bst"
-}
-client writer base.bst <<'END2'
+other_environment
+client_prelude='echo the action >/tmp/action
+action=$(r digest /tmp/action)'
+client writer base.bst trusted <<'END2'
 echo output >/tmp/output
 output=$(reapi-client $server put /tmp/output)
 reapi-client $server make-result bin/out=$output >/tmp/result
 reapi-client $server update $action /tmp/result
 touch $out/done
 END2
-client reader base.bst <<'END2'
+client reader base.bst trusted <<'END2'
 reapi-client $server lookup $action >$out/found
 reapi-client $server get $(echo output >/tmp/o; reapi-client $server digest /tmp/o) >$out/contents
 END2
 missing='if reapi-client $server lookup $action >$out/found; then exit 3; fi; test ! -s $out/found'
-client other-root other.bst <<<"$missing"
+client other-root other.bst trusted <<<"$missing"
 
 # ---- shared
 configure <<END2
@@ -111,7 +77,7 @@ check "shares as well" builds reader.bst
 
 # ---- down
 stop_server
-client many base.bst <<'END2'
+client many base.bst trusted <<'END2'
 for i in 1 2 3 4 5 6 7 8; do
 	echo $i >/tmp/action
 	if reapi-client $server lookup $(reapi-client $server digest /tmp/action) >/tmp/found 2>&1; then exit 3; fi
@@ -131,7 +97,7 @@ check "has no warning" lacks "$work/output" WARNING
 check "and gives what waited" contains "$work/output" "8 more results"
 
 # ---- down in the middle of a build
-client middle base.bst <<'END2'
+client middle base.bst trusted <<'END2'
 echo before >/tmp/action
 if reapi-client $server lookup $(reapi-client $server digest /tmp/action) >/tmp/found 2>&1; then exit 3; fi
 echo stop >%{build-root}/stop
@@ -160,7 +126,7 @@ if unshare -rm true 2>/dev/null; then
 		grep -q Listening "$work/serve.out" && break
 		sleep 0.05
 	done
-	client filler base.bst <<'END2'
+	client filler base.bst trusted <<'END2'
 cat /usr/bin/reapi-client /usr/bin/reapi-client /usr/bin/reapi-client /usr/bin/reapi-client >/tmp/part
 for i in 1 2 3 4 5 6 7 8; do
 	{ echo $i; cat /tmp/part; } >/tmp/big

@@ -3,57 +3,23 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-[ -x "${REAPI_CLIENT:?}" ] || {
-	echo "SKIP: no test client"
-	exit 77
-}
+# shellcheck source=tests/integration/build/clients.sh
+source "$here/clients.sh"
 
 host_root "$work/root" sh cat mkdir ls touch cp rm id ln sleep head grep sed "$REAPI_CLIENT"
 new_project
-mkdir -p "$work/project/files/more/etc"
-echo header >"$work/project/files/more/etc/header.h"
-element other.bst <<'END'
-kind: import
-depends:
-- base.bst
-sources:
-- kind: local
-  path: files/more
-END
+other_environment
 
-# client NAME BASE [LINES…]: the script comes on standard input
-client() {
-	{
-		cat <<-END
-			kind: manual
-			build-depends:
-			- $2
-			sandbox:
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-			${3-}
-			config:
-			  install-commands:
-			  - |
-			    server=unix:/run/reapi/socket
-			    out=%{install-root}
-			    export HOME=/tmp
-			    echo secret >/tmp/secret
-			    r() { reapi-client \$server "\$@"; }
-			    put() { cat >/tmp/message; r put /tmp/message; }
-			    # action ROOT OUTPUTS… -- WORDS…
-			    action() {
-			      root=\$1; shift
-			      command=\$(r make-command env=PATH=/usr/bin:/bin "\$@" | put)
-			      r make-action \$command \$root \$limits | put
-			    }
-			    limits=
-			    input=\$(echo input | put)
-			    root=\$(r make-directory files in.txt=\$input | put)
-		END
-		sed 's/^/    /'
-	} | element "$1.bst"
+client_prelude='echo secret >/tmp/secret
+# action ROOT OUTPUTS… -- WORDS…
+action() {
+  root=$1; shift
+  command=$(r make-command env=PATH=/usr/bin:/bin "$@" | put)
+  r make-action $command $root $limits | put
 }
+limits=
+input=$(echo input | put)
+root=$(r make-directory files in.txt=$input | put)'
 
 client run base.bst <<'END'
 a=$(action $root out=sub/out.txt out=link out=dir -- sh -c 'cat in.txt >sub/out.txt; ln -s in.txt link; mkdir dir; echo a >dir/a; echo undeclared >left; echo said; echo warned >&2')
@@ -182,7 +148,7 @@ check "the first is executed" contains "$work/first.same" executed
 check "the second is a hit" contains "$work/second.same" cached
 check "another root is none" contains "$work/third.same" executed
 
-client off base.bst $'public:\n  sluice:\n    cache-writes: off' <<'END'
+client off base.bst off <<'END'
 a=$(action $root out=off -- sh -c 'echo off >off')
 r execute $a >$out/off
 if r lookup $a; then exit 3; fi

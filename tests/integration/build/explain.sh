@@ -3,39 +3,14 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-[ -x "${REAPI_CLIENT:?}" ] || {
-	echo "SKIP: no test client"
-	exit 77
-}
+# shellcheck source=tests/integration/build/clients.sh
+source "$here/clients.sh"
 
 host_root "$work/root" sh cat mkdir ls touch cp rm id head "$REAPI_CLIENT"
 new_project
 
-# client NAME [LINES…]: commands come on standard input
-client() {
-	{
-		cat <<-END
-			kind: manual
-			build-depends:
-			- base.bst
-			sandbox:
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-			${2-}
-			config:
-			  install-commands:
-			  - |
-			    out=%{install-root}
-			    export HOME=/tmp
-			    r() { reapi-client unix:/run/reapi/socket "\$@"; }
-			    put() { cat >/tmp/message; r put /tmp/message; }
-		END
-		sed 's/^/    /'
-	} | element "$1.bst"
-}
-trusted=$'public:\n  sluice:\n    cache-writes: trusted'
 
-client writer "$trusted" <<'END'
+client writer base.bst trusted <<'END'
 export REAPI_TOOL='bazel 7.4.1' REAPI_TARGET=//some:target REAPI_MNEMONIC=CppCompile REAPI_INVOCATION=1234-5678
 action=$(echo the action | put)
 r make-result bin/out=$(echo output | put) >/tmp/result
@@ -80,7 +55,7 @@ for line in "Hits:          1" "Lookups:       1" "Environment:   $environment" 
 done
 
 # The same action executed by sluice in another environment: the action has two results.
-client executor <<'END'
+client executor base.bst <<'END'
 export REAPI_TOOL=tool REAPI_MNEMONIC=Genrule
 root=$(r make-directory files in.txt=$(echo input | put) | put)
 action=$(r make-action $(r make-command env=PATH=/usr/bin:/bin out=made -- cp in.txt made | put) $root | put)
@@ -88,16 +63,7 @@ r execute $action >/dev/null
 r execute $action >/dev/null
 echo $action >$out/action
 END
-mkdir -p "$work/project/files/more/etc"
-echo header >"$work/project/files/more/etc/header.h"
-element other.bst <<'END'
-kind: import
-depends:
-- base.bst
-sources:
-- kind: local
-  path: files/more
-END
+other_environment
 sed 's/base\.bst/other.bst/' "$work/project/elements/executor.bst" >"$work/project/elements/executor2.bst"
 check "sluice executes" builds executor.bst executor2.bst
 check "checkout" checkout executor.bst --deps none
@@ -126,12 +92,12 @@ sluice cache explain
 check "nothing" contains "$work/output" 'Missing argument "KEY|ELEMENT"'
 sluice cache explain "${key%/*}/1"
 check_not "another size" test "$status" -eq 0
-client unbuilt <<<true
+client unbuilt base.bst <<<true
 sluice cache explain unbuilt.bst
 check "what is not built" contains "$work/output" "sluice build"
 
 # Clients that lie in wait for the terminal, and for memory.
-client hostile "$trusted" <<'END'
+client hostile base.bst trusted <<'END'
 big=$(head -c 20000 /dev/zero | sed 's/\x00/x/g')
 export REAPI_TOOL='evil\033[2J\r\nElement: fake.bst' REAPI_TARGET="$big" REAPI_MNEMONIC='\302\233A\342\200\256B\033]0;title\007'
 action=$(echo a hostile action | put)
@@ -139,7 +105,7 @@ r make-result 'bin/\033[31m=$(echo output | put)' >/dev/null 2>&1 || true
 r make-result "$(printf 'bin/\033[31mred\nKey: no')=$(echo output | put)" >/tmp/result
 r update $action /tmp/result >/dev/null
 echo $action >$out/action
-# 1 MB of metadata are refused with the call
+# 100 KB of metadata are refused with the call
 REAPI_MNEMONIC=$(head -c 100000 /dev/zero | sed 's/\x00/y/g')
 if r lookup $action >/dev/null 2>$out/refused; then exit 3; fi
 END
@@ -152,7 +118,7 @@ sluice cache explain "$(cat "$work/out/action")"
 check "explained" test "$status" -eq 0
 check_not "no escapes" grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' "$work/output"
 check_not "no lines of its own" grep -q '^Element:\|^ *Key: no' "$work/output"
-check "a name is short" test "$(sed -n 's/^  Target: *//p' "$work/output" | wc -c)" -le 300
+check "a name is short" test "$(sed -n 's/^  Target: *//p' "$work/output" | tee "$work/target" | wc -c)" -le 300 -a -s "$work/target"
 check "enough is left to see" contains "$work/output" "evil"
 
 # It goes with its result.

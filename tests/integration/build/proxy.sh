@@ -3,53 +3,17 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-[ -x "${REAPI_CLIENT:?}" ] || {
-	echo "SKIP: no test client"
-	exit 77
-}
+# shellcheck source=tests/integration/build/clients.sh
+source "$here/clients.sh"
 
 host_root "$work/root" sh cat mkdir ls touch cp rm id "$REAPI_CLIENT"
 new_project
-mkdir -p "$work/project/files/more/etc"
-echo header >"$work/project/files/more/etc/header.h"
-element other.bst <<'END'
-kind: import
-depends:
-- base.bst
-sources:
-- kind: local
-  path: files/more
-END
+other_environment
 
-# client NAME BASE [UID [LINES…]]: commands come on standard input
-client() {
-	local name=$1 base=$2 uid=${3-0} extra=${4-}
-	{
-		cat <<-END
-			kind: manual
-			build-depends:
-			- $base
-			sandbox:
-			  build-uid: $uid
-			  build-gid: $uid
-			  remote-apis-socket:
-			    path: /run/reapi/socket
-			$extra
-			config:
-			  install-commands:
-			  - |
-			    server=unix:/run/reapi/socket
-			    out=%{install-root}
-			    export HOME=/tmp
-			    echo the action >/tmp/action
-			    action=\$(reapi-client \$server digest /tmp/action)
-		END
-		sed 's/^/    /'
-	} | element "$name.bst"
-}
-trusted=$'public:\n  sluice:\n    cache-writes: trusted'
+client_prelude='echo the action >/tmp/action
+action=$(r digest /tmp/action)'
 
-client writer base.bst 0 "$trusted" <<'END'
+client writer base.bst trusted <<'END'
 reapi-client $server capabilities
 if reapi-client $server lookup $action >/tmp/found; then exit 3; fi
 echo output >/tmp/output
@@ -76,7 +40,7 @@ check "TCP gives the same" cmp "$work/out/found" "$work/out/tcp"
 missing='if reapi-client $server lookup $action >$out/found; then exit 3; fi; test ! -s $out/found'
 client other-root other.bst <<<"$missing"
 check "one more file in the root: nothing is found" builds other-root.bst
-client other-uid base.bst 1000 <<<"$missing"
+client other-uid base.bst '' 1000 <<<"$missing"
 check "another uid: nothing is found" builds other-uid.bst
 
 client untrusted base.bst <<'END'
@@ -89,7 +53,7 @@ END
 check "an untrusted client cannot write" builds untrusted.bst
 check "it is told" contains "$work/output" "results were refused"
 
-client bad base.bst 0 $'public:\n  sluice:\n    cache-writes: sometimes' <<<"true"
+client bad base.bst sometimes <<<"true"
 sluice build bad.bst
 check_not "a wrong policy is refused" test "$status" -eq 0
 check "a wrong policy is named" contains "$work/output" "cache-writes must be one of"

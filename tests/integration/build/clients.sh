@@ -1,0 +1,50 @@
+# Sourced by tests with clients of the action-proxies, behind lib.sh: elements whose scripts are clients, and an environment that is another.
+[ -x "${REAPI_CLIENT:?}" ] || {
+	echo "SKIP: no test client"
+	exit 77
+}
+
+# What the scripts of a test know beside `client`'s own: set by the test.
+client_prelude=
+
+# other_environment: other.bst, which is base.bst and a header
+other_environment() {
+	mkdir -p "$work/project/files/more/etc"
+	echo header >"$work/project/files/more/etc/header.h"
+	element other.bst <<-'END'
+		kind: import
+		depends:
+		- base.bst
+		sources:
+		- kind: local
+		  path: files/more
+	END
+}
+
+# client NAME BASE [cache-writes] [build-uid]: an element with a client that runs the script on the standard input.  It has $server, $out (the artifact),
+# r (the client, with its server), put (a message on its standard input, into the store).
+client() {
+	{
+		cat <<-END
+			kind: manual
+			build-depends:
+			- $2
+			sandbox:
+			  remote-apis-socket:
+			    path: /run/reapi/socket
+		END
+		[ -z "${4-}" ] || printf '  build-uid: %s\n  build-gid: %s\n' "$4" "$4"
+		[ -z "${3-}" ] || printf 'public:\n  sluice:\n    cache-writes: %s\n' "$3"
+		printf 'config:\n  install-commands:\n  - |\n    out=%%{install-root}\n'
+		{
+			cat <<-'END'
+				server=unix:/run/reapi/socket
+				export HOME=/tmp
+				r() { reapi-client $server "$@"; }
+				put() { cat >/tmp/message; r put /tmp/message; }
+			END
+			printf '%s\n' "$client_prelude"
+			cat
+		} | sed 's/^/    /'
+	} | element "$1.bst"
+}

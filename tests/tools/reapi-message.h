@@ -1,0 +1,10 @@
+/* reapi-message.h - what clients made of rpc.h have in common: fields of messages, and blobs that they send. */
+#pragma once
+
+#include "cas.h"
+#include "rpc.h"
+
+/* The first field of this number that holds bytes; NULL if there is none, or no message. */
+GBytes *reapi_field(GBytes *message, uint32_t number);
+/* In a batch of its own; ends the program if that fails. */
+SluiceDigest reapi_upload(RpcClient *client, const GByteArray *blob);
