@@ -185,15 +185,15 @@ static gboolean is_at_home(SluiceLauncher *launcher, int root)
     return same;
 }
 
-/* A script, or a program that calls the compiler: who knows which variables, files or servers it asks. */
+/* Not a script, or a program that calls the compiler: who knows which variables, files or servers it asks.  Drivers have variables of their own. */
 static gboolean looks_like_driver(GBytes *program, gboolean is_clang)
 {
-    static const char mark[] = "COLLECT_GCC_OPTIONS";
+    const char *mark = is_clang ? "CCC_OVERRIDE_OPTIONS" : "COLLECT_GCC_OPTIONS";
     gsize length = 0;
     const char *bytes = g_bytes_get_data(program, &length);
     if (length < 2 || memcmp(bytes, "#!", 2) == 0)
         return FALSE;
-    return is_clang || memmem(bytes, length, mark, strlen(mark)) != NULL;
+    return memmem(bytes, length, mark, strlen(mark)) != NULL;
 }
 
 static gboolean is_driver(SluiceLauncher *launcher, const LauncherCompile *compile, SluiceLook *look)

@@ -370,6 +370,16 @@ static void step_lower(SluiceLook *look, const SluiceStagedFolder *parent, const
         set_lower(look, folder, &entry->digest);
 }
 
+/* When a folder that only the upper has was put there, or 0.  Making a file in it sets both of its times; renaming it, only one. */
+static int64_t moved_at(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return INT64_MAX;
+    int64_t changed = nanoseconds(&status.st_ctim);
+    return changed != nanoseconds(&status.st_mtim) ? changed : 0;
+}
+
 /* What `name` is in `parent`, which is a directory of the tree.  FALSE: it cannot be told.  With `target` it is a link. */
 static gboolean step(SluiceLook *look, const SluiceStagedFolder *parent, const char *name, SluiceStagedFolder *folder,
                      char **target)
@@ -392,6 +402,8 @@ static gboolean step(SluiceLook *look, const SluiceStagedFolder *parent, const c
         if (upper == UPPER_NOTHING)
             *target = g_steal_pointer(&below);
     }
+    if (folder->in_upper && !folder->has_lower) /* one that a staged directory shows through cannot be renamed */
+        folder->linked = MAX(folder->linked, moved_at(folder->fd));
     if (folder->in_upper || folder->has_lower)
         enter_environment(look, parent, name, folder);
     else

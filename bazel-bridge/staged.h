@@ -36,7 +36,7 @@ typedef enum {
 typedef struct {
     SluiceStagedKind kind;
     gboolean changing; /* FILE or MISSING: not as it was staged; `changed` is when that came about */
-    int64_t changed;   /* the later of mtime and ctime, nanoseconds; only of a FILE; and of links that led to it */
+    int64_t changed;   /* the later of mtime and ctime, nanoseconds; only of a FILE; or that of what led to it */
     gboolean linked;   /* a link was followed to it */
     gboolean digested; /* `digest` is known */
     SluiceDigest digest;
@@ -49,7 +49,7 @@ typedef struct {
     gboolean mounted;  /* the kernel must be asked about what is in it */
     gboolean in_upper; /* the upper has a directory of this path */
     int fd;            /* of that */
-    int64_t linked;    /* when the newest link of the upper that led here was made, nanoseconds; 0: none did */
+    int64_t linked;    /* when the newest link of the upper that led here was made, or folder renamed; 0: none was */
     gboolean has_lower, has_environment; /* a staged directory shows through; and the environment has one there */
     SluiceDigest lower, environment;
     const SluiceDirectory *entries; /* of `lower` */

@@ -3,6 +3,7 @@
 #include "launcher-private.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -150,6 +151,87 @@ static void test_upper(void)
     tear_down(&place);
 }
 
+static int64_t moment(void)
+{
+    g_usleep(20000);
+    int64_t now = sluice_staged_now();
+    g_usleep(20000);
+    return now;
+}
+
+static int64_t changed(Place *place, const char *path)
+{
+    SluiceStagedFile file;
+    g_test_message("%s", path);
+    g_assert_cmpint(kind_of(place, path, &file), ==, SLUICE_STAGED_FILE);
+    g_assert_true(file.changing);
+    return file.changed;
+}
+
+/* A file is as new as what led to it. */
+static void test_times(void)
+{
+    Place place = {NULL};
+    SluiceStagedFile file;
+    set_up(&place);
+    write_upper(&place, "src/old/x.h", "one");
+    int64_t written = moment();
+    link_upper(&place, "src/folder", "old");
+    link_upper(&place, "src/file", "old/x.h");
+    link_upper(&place, "src/staged", "/usr/include");
+    g_assert_cmpint(changed(&place, "old/x.h"), <, written);
+    g_assert_cmpint(changed(&place, "folder/x.h"), >, written);
+    g_assert_cmpint(changed(&place, "folder/../old/x.h"), >, written);
+    g_assert_cmpint(changed(&place, "file"), >, written);
+    g_assert_cmpint(changed(&place, "staged/a.h"), >, written);
+    int64_t linked = moment();
+    link_upper(&place, "src/chain", "folder/.");
+    g_assert_cmpint(changed(&place, "folder/x.h"), <, linked);
+    g_assert_cmpint(changed(&place, "chain/x.h"), >, linked);
+    int64_t chained = moment();
+    g_autofree char *from = in_upper(&place, "src/old"), *to = in_upper(&place, "src/moved");
+    g_assert_no_errno(rename(from, to));
+    g_assert_cmpint(changed(&place, "moved/x.h"), >, chained);
+    int64_t moved = moment();
+    write_upper(&place, "src/moved/object.o", "which says nothing of what was there before");
+    g_assert_cmpint(changed(&place, "moved/x.h"), <, moved);
+    kind_of(&place, "/usr/include/a.h", &file);
+    g_assert_false(file.changing);
+    tear_down(&place);
+}
+
+/* More than a look may take of this process: nothing can be told, and nothing falls over. */
+static void test_bounds(void)
+{
+    enum { MANY = 300, DEEP = 1000 };
+    Place place = {NULL};
+    SluiceStagedFile file;
+    guint known = 0;
+    set_up(&place);
+    for (int i = 0; i < MANY; i++) {
+        g_autofree char *path = g_strdup_printf("src/many/%d/x.h", i);
+        write_upper(&place, path, "one");
+    }
+    g_autoptr(SluiceLook) look = sluice_look_new(place.staged, -1, "/src");
+    for (int i = 0; i < MANY; i++) {
+        g_autofree char *path = g_strdup_printf("many/%d/x.h", i);
+        sluice_look_at(look, path, TRUE, &file);
+        known += file.kind == SLUICE_STAGED_FILE;
+        g_assert_true(file.kind == SLUICE_STAGED_FILE || file.kind == SLUICE_STAGED_UNKNOWN);
+    }
+    g_assert_cmpuint(known, >, 100);
+    g_assert_cmpuint(known, <, MANY);
+    sluice_look_at(look, "/src/many/0/x.h", TRUE, &file);
+    g_assert_cmpint(file.kind, ==, SLUICE_STAGED_FILE); /* what was found stays */
+    g_autoptr(GString) deep = g_string_new("many");
+    for (int i = 0; i < DEEP; i++)
+        g_string_append(deep, "/.");
+    g_string_append(deep, "/0/x.h");
+    assert_kind(&place, deep->str, SLUICE_STAGED_UNKNOWN);
+    assert_kind(&place, "many/./0/x.h", SLUICE_STAGED_FILE);
+    tear_down(&place);
+}
+
 static void test_removed(void)
 {
     Place place = {NULL};
@@ -291,6 +373,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/launcher/staged", test_staged);
     g_test_add_func("/launcher/upper", test_upper);
+    g_test_add_func("/launcher/times", test_times);
+    g_test_add_func("/launcher/bounds", test_bounds);
     g_test_add_func("/launcher/removed", test_removed);
     g_test_add_func("/launcher/manifest", test_manifest);
     g_test_add_func("/launcher/many-variants", test_many_variants);
