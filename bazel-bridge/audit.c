@@ -230,7 +230,7 @@ static gboolean replace(Audit *audit, GError **error)
     g_autoptr(GBytes) note = sluice_origin_encode(fresh);
     GBytes *result = audit->dropped ? NULL : audit->own;
     if (!take_its_place(audit, result, note, &wrong, error))
-        return (error != NULL && *error != NULL) || fail(error, "another result has taken its place meanwhile");
+        return error == NULL || *error == NULL ? fail(error, "another result has taken its place meanwhile") : FALSE;
     return result == NULL || endpoint->upstream == NULL ||
            sluice_upstream_enqueue(endpoint->upstream, &audit->item->key, result, error);
 }

@@ -104,6 +104,7 @@ static gboolean is_ignored(const char *path)
                                         "/proc/cpuinfo",
                                         "/proc/meminfo",
                                         "/proc/self/exe",
+                                        "/proc/self/fd", /* that there is one */
                                         "/proc/self/maps",
                                         "/proc/stat",
                                         "/proc/sys/vm/overcommit_memory",

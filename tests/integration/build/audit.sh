@@ -161,6 +161,63 @@ client gone base.bst <<END
 if r lookup $(cat "$work/out/failing") >/dev/null 2>&1; then exit 3; fi
 END
 check "and not found" builds gone.bst
+client restored base.bst trusted <<END
+forge $(cat "$work/out/failing") x=\$(echo x | put)
+r lookup $(cat "$work/out/failing") >/dev/null
+END
+check "who makes it later, where nothing lacks, is not refused" builds restored.bst
+check_not "nothing is said of a refusal" contains "$work/output" "refused"
+
+# An entry that is another one when its audit ends; one that has the same outputs, in other bytes; and one in an element that writes nothing.
+# audited NAME POLICY: of an action that runs long enough, and of what comes on standard input while its first hit is audited
+audited() {
+	client "$1" base.bst "$2" <<-END
+		a=\$(action out=made -- sh -c 'sleep 0.7; cp in.txt made; : $1')
+		$(cat)
+		echo \$a >\$out/$1
+	END
+}
+audited changing trusted <<'END'
+forge $a made=$(echo forged | put)
+r lookup $a >/dev/null
+forge $a made=$(echo another | put)
+END
+sluice build --audit-hits 100 changing.bst
+check "the first one was wrong" contains "$work/output" "1 wrong"
+check "but it is not there any more" contains "$work/output" "another result has taken its place meanwhile"
+audited repeating trusted <<'END'
+forge $a made=$(echo forged | put)
+r lookup $a >/dev/null
+forge $a made=$(echo forged | put) stdout=$(echo again | put)
+END
+sluice build --audit-hits 100 repeating.bst
+check "wrong in other bytes" contains "$work/output" "1 wrong"
+check_not "is as wrong" contains "$work/output" "has taken its place meanwhile"
+audited preparing trusted <<'END'
+forge $a made=$(echo forged | put)
+END
+check "one that is wrong" builds preparing.bst
+for name in changing repeating preparing; do
+	check "checkout" checkout $name.bst --deps none
+	cp "$work/out/$name" "$work/$name"
+done
+client withheld base.bst off <<END
+r lookup $(cat "$work/preparing") >/dev/null
+END
+sluice build --audit-hits 100 withheld.bst
+check "where nothing is written, it is told" contains "$work/output" "[audit-wrong]: the cached result"
+check "and that it stays" contains "$work/output" "cache-writes is off: the entry stays"
+client found base.bst <<END
+r lookup $(cat "$work/changing") >\$out/changing
+r lookup $(cat "$work/repeating") >\$out/repeating
+r lookup $(cat "$work/preparing") >\$out/preparing
+END
+check "what became of them" builds found.bst
+checkout found.bst --deps none
+another=$(echo another | "$REAPI_CLIENT" x digest -)
+check "the other one is not overwritten" grep -q "${another%/*}" "$work/out/changing"
+check "the same one is" grep -q "${true%/*}" "$work/out/repeating"
+check "the last one stayed" grep -q "${forged%/*}" "$work/out/preparing"
 
 # Clients that only use the cache upload no inputs.
 client cacheonly base.bst trusted <<'END'

@@ -6,9 +6,10 @@ source "$here/lib.sh"
 # shellcheck source=tests/integration/build/machines.sh
 source "$here/machines.sh"
 # the host's compiler, as its packages installed it
-"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname \
+"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname ln \
 	expr make sed || exit $?
 
+echo '#define STAMP __TIME__' >"$work/root/usr/include/stamped.h"
 new_project
 mkdir -p "$work/project/files/more/etc"
 echo changed >"$work/project/files/more/etc/toolchain"
@@ -178,6 +179,47 @@ config:
 END
 check "edits within a build" builds inside.bst
 check "miss where they must" counts inside "2 hits, 3 misses, 2 learned"
+
+# what must not be kept in a sandbox, where the environment is not looked at, and other places are mounted
+element doubts.bst <<'END'
+kind: manual
+build-depends:
+- base.bst
+variables:
+  recc: true
+config:
+  build-commands:
+  - |
+    printf '#include <stamped.h>\nconst char stamp[] = STAMP;\n' >stamp.c
+    env -u SOURCE_DATE_EPOCH gcc -c stamp.c
+    cp stamp.o first.o
+    sleep 1.1
+    env -u SOURCE_DATE_EPOCH gcc -c stamp.c
+    if cmp stamp.o first.o; then exit 3; fi
+  - |
+    gcc -c stamp.c
+    cp stamp.o first.o
+    sleep 0.1
+    gcc -c stamp.c
+    cmp stamp.o first.o
+  - |
+    mkdir /dev/shm/inc
+    ln -s /dev/shm/inc inc
+    printf '#include "value.h"\nint value = VALUE;\n' >value.c
+    for place in /dev/shm/inc /proc/self/cwd/inc inc; do
+      echo '#define VALUE 1' >/dev/shm/inc/value.h
+      sleep 0.1
+      gcc -I$place -c value.c
+      cp value.o first.o
+      sleep 0.1
+      echo '#define VALUE 2' >/dev/shm/inc/value.h
+      sleep 0.1
+      gcc -I$place -c value.c
+      if cmp value.o first.o; then exit 4; fi
+    done
+END
+check "times, devices and links to them" builds doubts.bst
+check "are not kept, or looked at" counts doubts "1 hits, 9 misses, 3 learned, 0 others (device-input 4, time-macro 2)"
 
 export SLUICE_STAGING=checkout
 compiles checkout base.bst one 'recc: true'
