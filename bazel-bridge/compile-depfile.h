@@ -2,8 +2,8 @@
  * compile-depfile.h - the make rules that a compiler writes (-MD, -MMD, -MP), taken apart and printed again as it would.
  *
  * For results that are used in another place than that where they were made: the files that a rule names have paths of the place, and lines
- * are broken where names end.  (Nothing does so yet: launchers keep depfiles as they are, and the folder is in the key.)  So what is kept is the list of files; the rules for the new place are printed anew, with the targets of the command
- * line there (CompileOptions.deptargets).
+ * are broken where names end.  So the rules for the new place are printed anew, with the targets of the command line there
+ * (CompileOptions.deptargets).
  *
  * Caveats: pure; any thread.  Only what the compiler itself would print from what was understood is accepted, byte by byte: anything else (older
  * or newer compilers, C++ modules, a file that something else wrote) is an error, and then the depfile is to be kept as it is or not at all.  A name

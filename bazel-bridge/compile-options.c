@@ -422,7 +422,7 @@ static void check_combinations(CompileParse *parse)
     if (assembler && flags[FLAG_MODE] == MODE_COMPILE)
         compile_parse_refuse(parse, "combination", "-S");
     gboolean vague = assembler || flags[FLAG_VAGUE] || flags[FLAG_LTO] || flags[FLAG_MODE] == MODE_COMPILE;
-    if (clang && flags[FLAG_SPLIT] && vague)
+    if (clang && flags[FLAG_SPLIT] && (vague || flags[FLAG_DIRECTORY]))
         compile_parse_refuse(parse, "combination", "-gsplit-dwarf");
     if (flags[FLAG_LTO] && (flags[FLAG_STACK] || flags[FLAG_CALLGRAPH]))
         compile_parse_refuse(parse, "combination", "-flto");

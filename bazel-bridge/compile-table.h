@@ -43,7 +43,8 @@ typedef enum {
     FLAG_LTO,
     FLAG_DEPENDENCIES, /* DEPENDENCIES_… */
     FLAG_PHONY,
-    FLAG_TIMELESS, /* clang's precompiled headers hold no times */
+    FLAG_DIRECTORY, /* of debug information: some versions of clang look for .dwo files there */
+    FLAG_TIMELESS,  /* clang's precompiled headers hold no times */
     FLAG_COUNT,
 } CompileFlag;
 
