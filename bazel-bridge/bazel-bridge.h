@@ -392,6 +392,7 @@ typedef struct {
     int upper;                     /* directory descriptor of the layer of what commands wrote over it */
     const char *const *mounted;    /* NULL-terminated absolute paths where neither is seen: /tmp, /dev, … */
     const char *element, *project; /* for origins; or NULL */
+    const char *folder;            /* where sources are built: results may be used in another such folder; or NULL */
     SluiceUpstream *upstream;      /* or NULL */
 } SluiceLauncherPlace;
 

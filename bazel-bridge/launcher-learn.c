@@ -216,7 +216,8 @@ static const char *collect_inputs(Learning *learning, LauncherTrace *log)
 
 /* ---- Times of translation --------------------------------------------------------------------------------------------------------------------------- */
 
-enum { DATED_NOT = 1, DATED_NOW = 2, DATED_FILE = 4 };
+/* What a text says; KNOWN is of every text that was looked at. */
+enum { TRAIT_KNOWN = 1, DATED_NOW = 2, DATED_FILE = 4, NAMES_FILES = 8, SHOWS_FOLDER = 16 };
 
 static int find_times(const void *bytes, gsize length)
 {
@@ -225,7 +226,7 @@ static int find_times(const void *bytes, gsize length)
         const char *macro;
         int time;
     } macros[] = {{"__DATE__", DATED_NOW}, {"__TIME__", DATED_NOW}, {"__TIMESTAMP__", DATED_FILE}};
-    int times = DATED_NOT;
+    int times = 0;
     if (length >= sizeof program && memcmp(bytes, program, sizeof program) == 0)
         return times; /* the compiler itself, which knows these words */
     for (gsize i = 0; i < G_N_ELEMENTS(macros) && length > 0; i++) {
@@ -266,25 +267,34 @@ static GBytes *read_input(Learning *learning, const ManifestInput *input)
     return contents;
 }
 
-static int times_of(Learning *learning, const ManifestInput *input)
+static int find_traits(const SluiceLauncher *launcher, GBytes *contents)
+{
+    gsize length = 0;
+    const void *bytes = g_bytes_get_data(contents, &length);
+    gboolean shows = launcher->folder != NULL && launcher_shows(contents, launcher->folder);
+    return TRAIT_KNOWN | find_times(bytes, length) | (launcher_names_files(bytes, length) ? NAMES_FILES : 0) |
+           (shows ? SHOWS_FOLDER : 0);
+}
+
+static int traits_of(Learning *learning, const ManifestInput *input)
 {
     SluiceLauncher *launcher = learning->launcher;
     g_mutex_lock(&launcher->lock);
-    int times = GPOINTER_TO_INT(g_hash_table_lookup(launcher->dated, &input->file.digest));
+    int traits = GPOINTER_TO_INT(g_hash_table_lookup(launcher->traits, &input->file.digest));
     g_mutex_unlock(&launcher->lock);
-    if (times != 0)
-        return times;
-    gsize length = 0;
+    if (traits != 0)
+        return traits;
     g_autoptr(GBytes) contents = read_input(learning, input);
-    const void *bytes = contents != NULL ? g_bytes_get_data(contents, &length) : NULL;
-    times = contents != NULL ? find_times(bytes, length) : DATED_NOW | DATED_FILE;
+    if (contents == NULL)
+        return ~0;
+    traits = find_traits(launcher, contents);
     g_mutex_lock(&launcher->lock);
-    if (g_hash_table_size(launcher->dated) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
-        g_hash_table_remove_all(launcher->dated);
-    g_hash_table_insert(launcher->dated, g_memdup2(&input->file.digest, sizeof input->file.digest),
-                        GINT_TO_POINTER(times));
+    if (g_hash_table_size(launcher->traits) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
+        g_hash_table_remove_all(launcher->traits);
+    g_hash_table_insert(launcher->traits, g_memdup2(&input->file.digest, sizeof input->file.digest),
+                        GINT_TO_POINTER(traits));
     g_mutex_unlock(&launcher->lock);
-    return times;
+    return traits;
 }
 
 static const char *check_times(Learning *learning)
@@ -293,13 +303,13 @@ static const char *check_times(Learning *learning)
     for (guint i = 0; i < learning->inputs->len; i++) {
         const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
         if (input->file.kind == SLUICE_STAGED_FILE &&
-            counts(times_of(learning, input), environment, learning->compile->is_clang))
+            counts(traits_of(learning, input), environment, learning->compile->is_clang))
             return "time-macro";
     }
     return NULL;
 }
 
-/* ---- The action ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Where it may be used ------------------------------------------------------------------------------------------------------------------------- */
 
 /* Whether an executor of this environment has the file without being given it. */
 static gboolean is_of_environment(Learning *learning, const ManifestInput *input)
@@ -309,6 +319,85 @@ static gboolean is_of_environment(Learning *learning, const ManifestInput *input
     return folder != NULL && !folder->absent && !folder->mounted && !folder->in_upper && folder->has_lower &&
            folder->has_environment && sluice_digest_equal(&folder->lower, &folder->environment);
 }
+
+/* The environment's own headers name files in assertions, which show in what is made. */
+static ManifestBinding binding_of_inputs(Learning *learning)
+{
+    ManifestBinding binding = MANIFEST_FREE;
+    for (guint i = 0; i < learning->inputs->len && binding != MANIFEST_BOUND; i++) {
+        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
+        int traits = input->file.kind == SLUICE_STAGED_FILE ? traits_of(learning, input) : 0;
+        if (traits & SHOWS_FOLDER)
+            binding = MANIFEST_BOUND;
+        else if ((traits & NAMES_FILES) && !is_of_environment(learning, input))
+            binding = MANIFEST_UNPROVEN;
+    }
+    return binding;
+}
+
+static gboolean can_move(Learning *learning, guint index)
+{
+    GBytes *contents = learning->products->contents->pdata[index];
+    const char *here = learning->launcher->folder;
+    if (learning->products->paths->pdata[index] != learning->compile->options->depfile)
+        return !launcher_shows(contents, here);
+    g_autoptr(GBytes) moved = launcher_move_rules(contents, learning->compile, here, here);
+    return moved != NULL;
+}
+
+/* Whether a file of the other result, moved here, is the product. */
+static gboolean is_same_product(Learning *learning, SluiceSpan bytes, guint index)
+{
+    const LauncherCompile *compile = learning->compile;
+    const char *there = compile->other.made_in, *here = learning->launcher->folder;
+    const char *path = learning->products->paths->pdata[index];
+    GBytes *contents = learning->products->contents->pdata[index];
+    SluiceOutputFile file;
+    if (!sluice_output_file_decode(bytes, &file, NULL) || !file.digest.present)
+        return FALSE;
+    g_autofree char *name = g_strndup((const char *)file.path.data, file.path.length);
+    g_autofree char *moved = launcher_move_path(name, there, here);
+    g_autoptr(GBytes) other = sluice_store_read(learning->launcher->store, &file.digest.value, NULL);
+    g_autoptr(GBytes) rules =
+        other != NULL && path == compile->options->depfile ? launcher_move_rules(other, compile, there, here) : NULL;
+    GBytes *same = rules != NULL ? rules : other;
+    return g_str_equal(moved, path) && same != NULL && g_bytes_equal(same, contents);
+}
+
+/* Whether the same was made in another folder, too. */
+static gboolean is_proven(Learning *learning, const LauncherReport *report)
+{
+    const LauncherCompile *compile = learning->compile;
+    g_autoptr(GBytes) kept =
+        compile->other.made_in != NULL ? launcher_get_kept(learning->launcher, &compile->other.action) : NULL;
+    g_auto(SluiceResult) result = {0};
+    gsize length = 0;
+    const void *errors = report->standard_error != NULL ? g_bytes_get_data(report->standard_error, &length) : NULL;
+    if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.exit_code != 0 ||
+        !sluice_span_is(result.stderr_raw, errors, length) ||
+        sluice_array_length(result.files) != learning->products->paths->len)
+        return FALSE;
+    for (guint i = 0; i < learning->products->paths->len; i++) {
+        if (!is_same_product(learning, g_array_index(result.files, SluiceSpan, i), i))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static ManifestBinding binding_of(Learning *learning, const LauncherReport *report)
+{
+    const char *here = learning->launcher->folder;
+    if (launcher_shows(report->standard_error, here))
+        return MANIFEST_BOUND;
+    for (guint i = 0; i < learning->products->contents->len; i++) {
+        if (!can_move(learning, i))
+            return MANIFEST_BOUND;
+    }
+    ManifestBinding binding = binding_of_inputs(learning);
+    return binding == MANIFEST_UNPROVEN && is_proven(learning, report) ? MANIFEST_FREE : binding;
+}
+
+/* ---- The action ------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Where the file is, without links and "..". */
 static char *real_path(Learning *learning, const char *path)
@@ -435,10 +524,10 @@ static gboolean keep_result(Learning *learning, const LauncherReport *report, Sl
     return launcher_keep(learning->launcher, action, result, error);
 }
 
-static gboolean keep_manifest(Learning *learning, const SluiceDigest *action, GError **error)
+static gboolean keep_manifest(Learning *learning, const ManifestVariant *variant, GError **error)
 {
     g_autoptr(GBytes) old = launcher_read_manifest(learning->launcher, learning->compile);
-    g_autoptr(GBytes) manifest = launcher_manifest_add(old, action, (ManifestInput *)(void *)learning->inputs->data,
+    g_autoptr(GBytes) manifest = launcher_manifest_add(old, variant, (ManifestInput *)(void *)learning->inputs->data,
                                                        learning->inputs->len, learning->look);
     if (manifest == NULL)
         return FALSE;
@@ -470,13 +559,18 @@ static const char *look_around(Learning *learning, Products *products, GBytes *t
 
 static const char *keep_all(Learning *learning, const LauncherReport *report)
 {
-    SluiceDigest action;
+    ManifestVariant variant = {.binding = MANIFEST_FREE};
     g_autoptr(GError) problem = NULL;
     const char *reason = check_times(learning);
     if (reason != NULL)
         return reason;
-    return keep_result(learning, report, &action, &problem) && keep_manifest(learning, &action, &problem) ? NULL
-                                                                                                          : "store";
+    if (learning->compile->roams) {
+        variant.binding = binding_of(learning, report);
+        variant.made_in = learning->launcher->folder;
+    }
+    return keep_result(learning, report, &variant.action, &problem) && keep_manifest(learning, &variant, &problem)
+               ? NULL
+               : "store";
 }
 
 const char *launcher_learn(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,

@@ -2,7 +2,7 @@
  * launcher-lookup.c - from a command line to the result that is kept for it.
  *
  * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs if that shows in
- * what it makes, the source and its digest.  Under the witness of that and the environment a manifest is kept, which names the actions
+ * what it makes, the source and its digest.  Where the command may roam (launcher-roam.c), its build folder is a mark.  Under the witness of that and the environment a manifest is kept, which names the actions
  * that came of it and what each of them depends on; under the witness of the action, its result.
  */
 #include "fields.h"
@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 /* Changes when a key means something else, or what is learned is another. */
-static const char command_tag[] = "sluice-recc-1";
+static const char command_tag[] = "sluice-recc-2";
 
 void launcher_compile_free(LauncherCompile *compile)
 {
     launcher_question_clear(&compile->question);
+    launcher_variant_clear(&compile->found);
+    launcher_variant_clear(&compile->other);
     g_clear_pointer(&compile->options, compile_options_free);
     if (compile->root >= 0)
         close(compile->root);
@@ -110,11 +112,36 @@ static void put_processor(GByteArray *out)
     }
 }
 
-static void put_texts(GByteArray *out, const GPtrArray *texts)
+/* With a mark for the folder, which may be NULL. */
+static void put_path(GByteArray *out, const char *path, const char *folder)
 {
-    for (guint i = 0; i < texts->len; i++)
-        put_text(out, texts->pdata[i]);
+    g_autofree char *marked = folder != NULL ? launcher_move_path(path, folder, LAUNCHER_FOLDER_MARK) : g_strdup(path);
+    put_text(out, marked);
+}
+
+static void put_paths(GByteArray *out, const GPtrArray *paths, const char *folder)
+{
+    for (guint i = 0; i < paths->len; i++)
+        put_path(out, paths->pdata[i], folder);
     put_text(out, "");
+}
+
+static void put_arguments(GByteArray *out, const CompileOptions *options, const char *folder)
+{
+    for (guint i = 0; i < options->key_arguments->len; i++) {
+        const char *argument = options->key_arguments->pdata[i];
+        gint path = g_array_index(options->key_paths, gint, i);
+        g_byte_array_append(out, (const guint8 *)argument, (guint)MAX(path, 0));
+        put_path(out, argument + MAX(path, 0), path >= 0 ? folder : NULL);
+    }
+    put_text(out, "");
+}
+
+static void put_targets(GByteArray *out, const char *targets, const char *folder)
+{
+    g_autofree char *marked =
+        folder != NULL ? launcher_move_text(targets, folder, LAUNCHER_FOLDER_MARK) : g_strdup(targets);
+    put_text(out, marked);
 }
 
 static void put_variables(GByteArray *out, char **environment, gboolean directory)
@@ -127,22 +154,24 @@ static void put_variables(GByteArray *out, char **environment, gboolean director
     put_text(out, "");
 }
 
-static void compute_command(LauncherCompile *compile)
+static void compute_command(const SluiceLauncher *launcher, LauncherCompile *compile)
 {
     g_autoptr(GByteArray) text = g_byte_array_new();
     const CompileOptions *options = compile->options;
+    const char *folder = compile->roams ? launcher->folder : NULL;
     put_text(text, command_tag);
+    put_text(text, compile->roams ? "roams" : "stays");
     put_text(text, compile->question.arguments[0]);
     put_digest(text, &compile->compiler.digest);
-    put_texts(text, options->key_arguments);
-    put_texts(text, options->outputs);
-    put_text(text, options->depfile != NULL ? options->depfile : "");
-    put_text(text, options->deptarget != NULL ? options->deptarget : "");
+    put_arguments(text, options, folder);
+    put_paths(text, options->outputs, folder);
+    put_path(text, options->depfile != NULL ? options->depfile : "", folder);
+    put_targets(text, options->deptarget != NULL ? options->deptarget : "", folder);
     put_variables(text, compile->question.environment, options->depends_on_cwd);
     put_text(text, options->depends_on_cwd ? compile->question.directory : "");
     if (options->depends_on_cpu)
         put_processor(text);
-    put_text(text, compile->source);
+    put_path(text, compile->source, folder);
     put_digest(text, &compile->source_file.digest);
     sluice_digest_of(text->data, text->len, &compile->command);
 }
@@ -277,7 +306,8 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
         return "wrapper";
     if (any_uses_time(compile))
         return "time-macro";
-    compute_command(compile);
+    compile->roams = launcher_may_roam(launcher, compile);
+    compute_command(launcher, compile);
     return NULL;
 }
 
@@ -295,9 +325,9 @@ GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compil
 
 GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
 {
-    SluiceDigest action;
     g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, compile);
-    if (manifest == NULL || !launcher_manifest_find(manifest, look, &action))
+    const char *folder = compile->roams ? launcher->folder : NULL;
+    if (manifest == NULL || !launcher_manifest_find(manifest, look, folder, &compile->found, &compile->other))
         return NULL;
-    return launcher_get_kept(launcher, &action);
+    return launcher_get_kept(launcher, &compile->found.action);
 }

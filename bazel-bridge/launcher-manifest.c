@@ -1,12 +1,11 @@
-#include "launcher-manifest.h"
-#include "bridge-limits.h"
+#include "launcher-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { DIGEST_BYTES = SLUICE_HASH_BYTES + 8 };
 enum { MANIFEST_VARIANT = 1 };
-enum { VARIANT_ACTION = 1, VARIANT_FOLDER = 2 };
+enum { VARIANT_ACTION = 1, VARIANT_MADE_IN = 2, VARIANT_BINDING = 3, VARIANT_FOLDER = 4 };
 enum { FOLDER_PATH = 1, FOLDER_DIRECTORY = 2, FOLDER_ABSENT = 3, FOLDER_ENTRY = 4 };
 enum { ENTRY_NAME = 1, ENTRY_DIGEST = 2, ENTRY_DIRECTORY = 3 };
 
@@ -82,17 +81,20 @@ static gboolean any_linked(const ManifestInput *inputs, gsize count)
     return FALSE;
 }
 
-static gboolean put_folder(GByteArray *out, SluiceLook *look, const ManifestInput *inputs, gsize count)
+static gboolean put_folder(GByteArray *out, SluiceLook *look, const char *build_folder, const ManifestInput *inputs,
+                           gsize count)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autofree char *path = g_strndup(inputs[0].path, folder_length(inputs[0].path));
+    g_autofree char *marked =
+        build_folder != NULL ? launcher_move_path(path, build_folder, LAUNCHER_FOLDER_MARK) : g_strdup(path);
     const SluiceStagedFolder *folder = sluice_look_find_folder(look, *path != '\0' ? path : ".");
-    if (folder == NULL)
+    if (folder == NULL || (build_folder != NULL && g_str_has_prefix(path, LAUNCHER_FOLDER_MARK)))
         return FALSE;
     gboolean plain = is_plain(folder);
     gboolean whole = plain && !any_linked(inputs, count);
     gboolean known = whole && folder->has_environment && sluice_digest_equal(&folder->lower, &folder->environment);
-    sluice_wire_put_string(bytes, FOLDER_PATH, path);
+    sluice_wire_put_string(bytes, FOLDER_PATH, marked);
     if (whole)
         put_digest(bytes, FOLDER_DIRECTORY, &folder->lower);
     if (folder->absent)
@@ -103,18 +105,21 @@ static gboolean put_folder(GByteArray *out, SluiceLook *look, const ManifestInpu
     return TRUE;
 }
 
-static gboolean put_variant(GByteArray *out, const SluiceDigest *action, const ManifestInput *inputs, gsize count,
+static gboolean put_variant(GByteArray *out, const ManifestVariant *described, const ManifestInput *inputs, gsize count,
                             SluiceLook *look)
 {
     g_autoptr(GByteArray) variant = g_byte_array_new();
-    put_digest(variant, VARIANT_ACTION, action);
+    put_digest(variant, VARIANT_ACTION, &described->action);
+    if (described->made_in != NULL)
+        sluice_wire_put_string(variant, VARIANT_MADE_IN, described->made_in);
+    sluice_wire_put_varint(variant, VARIANT_BINDING, described->binding);
     for (gsize start = 0, end = 0; start < count; start = end) {
         gsize length = folder_length(inputs[start].path);
         for (end = start + 1; end < count; end++) {
             if (folder_length(inputs[end].path) != length || memcmp(inputs[start].path, inputs[end].path, length) != 0)
                 break;
         }
-        if (!put_folder(variant, look, inputs + start, end - start))
+        if (!put_folder(variant, look, described->made_in, inputs + start, end - start))
             return FALSE;
     }
     sluice_wire_put_bytes(out, MANIFEST_VARIANT, variant->data, variant->len);
@@ -147,15 +152,15 @@ static void copy_variants(GByteArray *out, GBytes *old, const SluiceDigest *with
     }
 }
 
-GBytes *launcher_manifest_add(GBytes *old, const SluiceDigest *action, ManifestInput *inputs, gsize count,
+GBytes *launcher_manifest_add(GBytes *old, const ManifestVariant *variant, ManifestInput *inputs, gsize count,
                               SluiceLook *look)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
     qsort(inputs, count, sizeof *inputs, compare_inputs);
-    if (!put_variant(out, action, inputs, count, look))
+    if (!put_variant(out, variant, inputs, count, look))
         return NULL;
     if (old != NULL)
-        copy_variants(out, old, action);
+        copy_variants(out, old, &variant->action);
     return g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }
 
@@ -208,9 +213,17 @@ static gboolean entry_holds(const SluiceWireField *bytes, SluiceLook *look, cons
 
 typedef struct {
     SluiceLook *look;
+    const char *build_folder; /* what marks stand for, or NULL */
     const SluiceStagedFolder *folder;
     gboolean absent, whole, entries;
 } FolderCheck;
+
+static char *path_here(const FolderCheck *check, const SluiceWireField *field)
+{
+    g_autofree char *path = g_strndup((const char *)field->data, field->length);
+    return check->build_folder != NULL ? launcher_move_path(path, LAUNCHER_FOLDER_MARK, check->build_folder)
+                                       : g_steal_pointer(&path);
+}
 
 /* The parts of a folder come in the order of their numbers: what is known when an entry comes decides about it. */
 static gboolean folder_part_holds(FolderCheck *check, const SluiceWireField *field)
@@ -221,7 +234,7 @@ static gboolean folder_part_holds(FolderCheck *check, const SluiceWireField *fie
     case FOLDER_PATH:
         if (field->type != SLUICE_WIRE_BYTES || memchr(field->data, '\0', field->length) != NULL)
             return FALSE;
-        path = g_strndup((const char *)field->data, field->length);
+        path = path_here(check, field);
         check->folder = sluice_look_find_folder(check->look, *path != '\0' ? path : ".");
         return check->folder != NULL;
     case FOLDER_DIRECTORY:
@@ -240,12 +253,12 @@ static gboolean folder_part_holds(FolderCheck *check, const SluiceWireField *fie
     }
 }
 
-static gboolean folder_holds(const SluiceWireField *folder, SluiceLook *look)
+static gboolean folder_holds(const SluiceWireField *folder, SluiceLook *look, const char *build_folder)
 {
     SluiceWireReader reader;
     SluiceWireField field;
     GError *problem = NULL;
-    FolderCheck check = {.look = look};
+    FolderCheck check = {.look = look, .build_folder = build_folder};
     gboolean holds = TRUE;
     sluice_wire_reader_init(&reader, folder->data, folder->length);
     while (holds && sluice_wire_next(&reader, &field, &problem))
@@ -255,23 +268,65 @@ static gboolean folder_holds(const SluiceWireField *folder, SluiceLook *look)
     return holds;
 }
 
-static gboolean variant_holds(const SluiceWireField *variant, SluiceLook *look, SluiceDigest *action)
+/* What comes before the folders. */
+static gboolean variant_part_is_good(const SluiceWireField *field, ManifestVariant *variant)
+{
+    switch (field->number) {
+    case VARIANT_ACTION:
+        return get_digest(field, &variant->action);
+    case VARIANT_MADE_IN:
+        if (field->type != SLUICE_WIRE_BYTES || memchr(field->data, '\0', field->length) != NULL)
+            return FALSE;
+        g_free(variant->made_in);
+        variant->made_in = g_strndup((const char *)field->data, field->length);
+        return launcher_is_roaming_folder(variant->made_in);
+    case VARIANT_BINDING:
+        variant->binding = (ManifestBinding)field->value;
+        return field->type == SLUICE_WIRE_VARINT && field->value <= MANIFEST_UNPROVEN;
+    default:
+        return FALSE;
+    }
+}
+
+/* Of the same kind of command; and not only for elsewhere. */
+static gboolean is_for(const ManifestVariant *variant, const char *folder)
+{
+    if (variant->made_in == NULL || folder == NULL)
+        return variant->made_in == folder && variant->binding == MANIFEST_FREE;
+    return variant->binding != MANIFEST_BOUND || g_str_equal(variant->made_in, folder);
+}
+
+static gboolean variant_holds(const SluiceWireField *bytes, SluiceLook *look, const char *folder, ManifestVariant *out)
 {
     SluiceWireReader reader;
     SluiceWireField field;
     GError *problem = NULL;
-    gboolean holds = variant_action(variant, action);
-    sluice_wire_reader_init(&reader, variant->data, variant->length);
+    gboolean holds = variant_action(bytes, &out->action), started = FALSE;
+    sluice_wire_reader_init(&reader, bytes->data, bytes->length);
     while (holds && sluice_wire_next(&reader, &field, &problem)) {
-        if (field.number != VARIANT_ACTION)
-            holds = field.number == VARIANT_FOLDER && field.type == SLUICE_WIRE_BYTES && folder_holds(&field, look);
+        started = started || field.number == VARIANT_FOLDER;
+        holds = started ? field.number == VARIANT_FOLDER && field.type == SLUICE_WIRE_BYTES && is_for(out, folder) &&
+                              folder_holds(&field, look, folder)
+                        : variant_part_is_good(&field, out);
     }
-    holds = holds && problem == NULL;
+    holds = holds && problem == NULL && is_for(out, folder);
     g_clear_error(&problem);
     return holds;
 }
 
-gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, SluiceDigest *action)
+void launcher_variant_clear(ManifestVariant *variant)
+{
+    g_clear_pointer(&variant->made_in, g_free);
+}
+
+/* Names of one length may give one number. */
+static gboolean can_prove(const ManifestVariant *variant, const char *folder)
+{
+    return variant->binding == MANIFEST_UNPROVEN && strlen(variant->made_in) != strlen(folder);
+}
+
+gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, const char *folder, ManifestVariant *found,
+                                ManifestVariant *other)
 {
     gsize length = 0;
     const void *data = g_bytes_get_data(manifest, &length);
@@ -279,8 +334,17 @@ gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, SluiceDigest
     SluiceWireField field;
     sluice_wire_reader_init(&reader, data, length);
     for (unsigned count = 0; count < SLUICE_LIMIT_VARIANTS && sluice_wire_next(&reader, &field, NULL); count++) {
-        if (field.number == MANIFEST_VARIANT && field.type == SLUICE_WIRE_BYTES && variant_holds(&field, look, action))
+        ManifestVariant variant = {.made_in = NULL};
+        gboolean holds = field.number == MANIFEST_VARIANT && field.type == SLUICE_WIRE_BYTES &&
+                         variant_holds(&field, look, folder, &variant);
+        if (holds && (variant.binding == MANIFEST_FREE || g_strcmp0(variant.made_in, folder) == 0)) {
+            *found = variant;
             return TRUE;
+        }
+        if (holds && other->made_in == NULL && can_prove(&variant, folder))
+            *other = variant;
+        else
+            launcher_variant_clear(&variant);
     }
     return FALSE;
 }

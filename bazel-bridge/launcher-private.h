@@ -25,7 +25,10 @@ typedef struct {
     SluiceStagedFile source_file;
     SluiceStagedFile compiler;
     gboolean is_clang;
-    SluiceDigest command; /* of the command with its source: what the manifest is found by */
+    SluiceDigest command;  /* of the command with its source: what the manifest is found by */
+    gboolean roams;        /* and so of the same command in any build folder */
+    ManifestVariant found; /* the result that was found, and where it was made */
+    ManifestVariant other; /* one that holds here too, but was made elsewhere, and is not known to be the same here */
 } LauncherCompile;
 
 /* Which "/" a process has: another one, or other mounts in it, would show it other files. */
@@ -38,15 +41,18 @@ struct SluiceLauncher {
     SluiceUpstream *upstream; /* or NULL */
     SluiceDigest environment;
     char *element, *project; /* or NULL */
+    char *folder;            /* build folder that results may roam from, or NULL */
     SluiceStaged *staged;
     GPtrArray *threads;
     int poll, wake;
     GMutex lock;
     GHashTable *connections; /* those that wait for something */
     GArray *listeners;
+    GPtrArray *learning; /* LauncherCompile *: what was made, and is not all kept yet */
+    GCond learned;       /* one of these is */
     SluiceLauncherStats stats;
     GHashTable *reasons; /* const char * → uint64_t * */
-    GHashTable *dated;   /* SluiceDigest → which times of its translation the file may use */
+    GHashTable *traits;  /* SluiceDigest → what the text of the file says of where and when it is translated */
     GHashTable *drivers; /* SluiceDigest → whether the file is a compiler's own driver */
     gsize held;          /* bytes of outputs that are being learned */
     gboolean has_place;
@@ -88,6 +94,25 @@ GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile,
 GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action);
 gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error);
 GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compile);
+
+/* ---- launcher-roam.c ---- */
+
+/* Stands for the build folder in keys and manifests. */
+#define LAUNCHER_FOLDER_MARK "\001"
+
+/* Whether results that were made in it can be told from others. */
+gboolean launcher_is_roaming_folder(const char *folder);
+/* Once the other fields are there: whether the key is the same in any build folder. */
+gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile *compile);
+/* A copy: of a path in the folder `from`, or that folder; and of a text with such paths anywhere. */
+char *launcher_move_path(const char *path, const char *from, const char *to);
+char *launcher_move_text(const char *text, const char *from, const char *to);
+/* What the compile would have written into its depfile in the folder `to`, which its options are of; NULL: these are no rules that can be moved. */
+GBytes *launcher_move_rules(GBytes *rules, const LauncherCompile *compile, const char *from, const char *to);
+/* Whether the folder's name is in it; `bytes` may be NULL. */
+gboolean launcher_shows(GBytes *bytes, const char *folder);
+/* Whether the text may ask for the names of files that are being translated. */
+gboolean launcher_names_files(const void *bytes, gsize length);
 
 /* ---- launcher-learn.c ---- */
 

@@ -175,18 +175,15 @@ static void hit_clear(Hit *hit)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Hit, hit_clear)
 
 /* The command's own name for an output; NULL: a result has something that the command does not make. */
-static const char *find_output(const CompileOptions *options, SluiceSpan path, gboolean *object)
+static const char *find_output(const CompileOptions *options, const char *path, gboolean *object)
 {
     for (guint i = 0; i < options->outputs->len; i++) {
-        const char *output = options->outputs->pdata[i];
         *object = i == 0;
-        if (sluice_span_is(path, output, strlen(output)))
-            return output;
+        if (g_str_equal(path, options->outputs->pdata[i]))
+            return options->outputs->pdata[i];
     }
     *object = FALSE;
-    return options->depfile != NULL && sluice_span_is(path, options->depfile, strlen(options->depfile))
-               ? options->depfile
-               : NULL;
+    return g_strcmp0(path, options->depfile) == 0 ? options->depfile : NULL;
 }
 
 static gboolean assembles(const CompileOptions *options)
@@ -198,26 +195,47 @@ static gboolean assembles(const CompileOptions *options)
     return FALSE;
 }
 
-static gboolean add_output(SluiceLauncher *launcher, const CompileOptions *options, SluiceSpan bytes, Hit *hit)
+/* As the compile would have written it here. */
+static GBytes *read_output(SluiceLauncher *launcher, const LauncherCompile *compile, const SluiceDigest *digest,
+                           gboolean rules)
 {
+    const char *made_in = compile->found.made_in;
+    GBytes *contents = sluice_store_read(launcher->store, digest, NULL);
+    if (contents == NULL || !rules || made_in == NULL || g_str_equal(made_in, launcher->folder))
+        return contents;
+    g_autoptr(GBytes) there = contents;
+    return launcher_move_rules(there, compile, made_in, launcher->folder);
+}
+
+static gboolean add_output(SluiceLauncher *launcher, const LauncherCompile *compile, SluiceSpan bytes, Hit *hit)
+{
+    const CompileOptions *options = compile->options;
     SluiceOutputFile file;
     gboolean object = FALSE;
     if (hit->count == G_N_ELEMENTS(hit->outputs) || !sluice_output_file_decode(bytes, &file, NULL) ||
         !file.digest.present)
         return FALSE;
     LauncherOutput *output = &hit->outputs[hit->count];
-    output->path = find_output(options, file.path, &object);
+    g_autofree char *path = g_strndup((const char *)file.path.data, file.path.length);
+    if (compile->found.made_in != NULL) {
+        g_autofree char *there = g_steal_pointer(&path);
+        path = launcher_move_path(there, compile->found.made_in, launcher->folder);
+    }
+    output->path = find_output(options, path, &object);
     output->in_place = !object || !assembles(options);
-    output->contents = output->path != NULL ? sluice_store_read(launcher->store, &file.digest.value, NULL) : NULL;
+    output->contents = output->path != NULL
+                           ? read_output(launcher, compile, &file.digest.value, output->path == options->depfile)
+                           : NULL;
     hit->count += output->contents != NULL;
     return output->contents != NULL;
 }
 
-static gboolean read_outputs(SluiceLauncher *launcher, const CompileOptions *options, const SluiceResult *result,
+static gboolean read_outputs(SluiceLauncher *launcher, const LauncherCompile *compile, const SluiceResult *result,
                              Hit *hit)
 {
+    const CompileOptions *options = compile->options;
     for (guint i = 0; i < sluice_array_length(result->files); i++) {
-        if (!add_output(launcher, options, g_array_index(result->files, SluiceSpan, i), hit))
+        if (!add_output(launcher, compile, g_array_index(result->files, SluiceSpan, i), hit))
             return FALSE;
     }
     return hit->count == options->outputs->len + (options->depfile != NULL);
@@ -242,7 +260,7 @@ static gboolean answer_hit(SluiceLauncher *launcher, Connection *connection, Lau
     g_auto(SluiceResult) result = {0};
     g_auto(Hit) hit = {.count = 0};
     if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.exit_code != 0 ||
-        !read_outputs(launcher, compile->options, &result, &hit))
+        !read_outputs(launcher, compile, &result, &hit))
         return FALSE;
     if (send_hit(connection->fd, &result, &hit))
         count(launcher, &launcher->stats.hits);
@@ -252,6 +270,35 @@ static gboolean answer_hit(SluiceLauncher *launcher, Connection *connection, Lau
 }
 
 /* ---- Questions and reports ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A launcher ends before all that was learned of it is kept: a build that does the same again at once is to find it. */
+static gboolean is_being_learned(const SluiceLauncher *launcher, const SluiceDigest *command)
+{
+    for (guint i = 0; i < launcher->learning->len; i++) {
+        const LauncherCompile *compile = launcher->learning->pdata[i];
+        if (sluice_digest_equal(&compile->command, command))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void wait_for_learned(SluiceLauncher *launcher, const SluiceDigest *command)
+{
+    g_mutex_lock(&launcher->lock);
+    while (is_being_learned(launcher, command))
+        g_cond_wait(&launcher->learned, &launcher->lock);
+    g_mutex_unlock(&launcher->lock);
+}
+
+static void set_learning(SluiceLauncher *launcher, LauncherCompile *compile, gboolean begins)
+{
+    g_mutex_lock(&launcher->lock);
+    if (begins)
+        g_ptr_array_add(launcher->learning, compile);
+    else if (g_ptr_array_remove_fast(launcher->learning, compile))
+        g_cond_broadcast(&launcher->learned);
+    g_mutex_unlock(&launcher->lock);
+}
 
 /* Takes `root`.  The compile whose compiler runs now, or NULL: it is over. */
 static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection, GBytes *frame, int root)
@@ -270,6 +317,7 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
         count_reason(launcher, reason);
         return NULL;
     }
+    wait_for_learned(launcher, &compile->command);
     if (answer_hit(launcher, connection, compile, look))
         return NULL;
     count(launcher, &launcher->stats.misses);
@@ -296,10 +344,13 @@ static const char *learn(SluiceLauncher *launcher, Connection *connection, GByte
                          : trace == NULL     ? "untraced-compiler"
                          : report.incomplete ? "much-output"
                                              : NULL;
-    if (reason == NULL)
+    if (reason == NULL) {
+        set_learning(launcher, compile, TRUE);
         reason = launcher_learn(launcher, compile, look, &report, trace, send_receipt, connection);
-    else
+        set_learning(launcher, compile, FALSE);
+    } else {
         send_receipt(connection);
+    }
     launcher_report_clear(&report);
     return reason;
 }
@@ -418,9 +469,13 @@ SluiceLauncher *sluice_launcher_new(SluiceStore *store, const SluiceLauncherPlac
     launcher->staged = sluice_staged_new(&staged);
     launcher->threads = g_ptr_array_new();
     launcher->connections = g_hash_table_new_full(NULL, NULL, connection_free, NULL);
+    launcher->learning = g_ptr_array_new();
+    g_cond_init(&launcher->learned);
     launcher->listeners = g_array_new(FALSE, FALSE, sizeof(Connection *));
     launcher->reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    launcher->dated = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
+    launcher->folder =
+        place->folder != NULL && launcher_is_roaming_folder(place->folder) ? g_strdup(place->folder) : NULL;
+    launcher->traits = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
     launcher->drivers = g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, NULL);
     g_mutex_init(&launcher->lock);
     launcher->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -475,9 +530,11 @@ void sluice_launcher_free(SluiceLauncher *launcher)
     g_array_unref(launcher->listeners);
     g_hash_table_unref(launcher->connections);
     g_hash_table_unref(launcher->reasons);
-    g_hash_table_unref(launcher->dated);
+    g_hash_table_unref(launcher->traits);
     g_hash_table_unref(launcher->drivers);
     g_ptr_array_unref(launcher->threads);
+    g_ptr_array_unref(launcher->learning);
+    g_cond_clear(&launcher->learned);
     sluice_staged_free(launcher->staged);
     if (launcher->poll >= 0)
         close(launcher->poll);
@@ -486,5 +543,6 @@ void sluice_launcher_free(SluiceLauncher *launcher)
     g_mutex_clear(&launcher->lock);
     g_free(launcher->element);
     g_free(launcher->project);
+    g_free(launcher->folder);
     g_free(launcher);
 }

@@ -200,6 +200,7 @@ static gboolean start_launcher(Recc *recc, const CommandPlan *plan, SluiceSandbo
                                  .upper = -1,
                                  .mounted = mounted,
                                  .element = build->element->full_name,
+                                 .folder = element_variable(build->element, "build-root"),
                                  .project = project_name(build->element->project)};
     if (!executor_store_environment(&environment, config->build_os, config->build_arch, &place.environment, error) ||
         !join_cluster(recc, error) || (place.upper = sluice_sandbox_open_upper(sandbox, error)) < 0)

@@ -46,7 +46,7 @@ static void try_manifest(GBytes *bytes)
 {
     static SluiceStore *store;
     static SluiceStaged *staged;
-    SluiceDigest action;
+    static const char *const folders[] = {NULL, "/build/here"};
     if (store == NULL) {
         g_autofree char *path = g_dir_make_tmp("fuzz-launcher.XXXXXX", NULL);
         store = sluice_store_open(path, NULL, NULL);
@@ -57,13 +57,22 @@ static void try_manifest(GBytes *bytes)
         staged = sluice_staged_new(&place);
         sluice_remove_tree(path, NULL); /* it is open, and what it had is not looked at */
     }
-    g_autoptr(SluiceLook) look = sluice_look_new(staged, -1, "/a/b");
-    (void)launcher_manifest_find(bytes, look, &action);
-    /* what is made of it is no worse */
-    ManifestInput input = {.path = "x/y.h", .file = {.kind = SLUICE_STAGED_MISSING}};
-    SluiceDigest first = sluice_digest_empty;
-    g_autoptr(GBytes) more = launcher_manifest_add(bytes, &first, &input, 1, look);
-    check(more != NULL && launcher_manifest_find(more, look, &action) && sluice_digest_equal(&action, &first));
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autoptr(SluiceLook) look = sluice_look_new(staged, -1, "/a/b");
+        ManifestVariant found = {.made_in = NULL}, other = {.made_in = NULL};
+        (void)launcher_manifest_find(bytes, look, folders[i], &found, &other);
+        check(other.made_in == NULL || launcher_is_roaming_folder(other.made_in));
+        launcher_variant_clear(&found);
+        launcher_variant_clear(&other);
+        /* what is made of it is no worse */
+        ManifestInput input = {.path = "x/y.h", .file = {.kind = SLUICE_STAGED_MISSING}};
+        ManifestVariant first = {.action = sluice_digest_empty, .made_in = (char *)folders[i]};
+        g_autoptr(GBytes) more = launcher_manifest_add(bytes, &first, &input, 1, look);
+        check(more != NULL && launcher_manifest_find(more, look, folders[i], &found, &other) &&
+              sluice_digest_equal(&found.action, &first.action));
+        launcher_variant_clear(&found);
+        launcher_variant_clear(&other);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -251,7 +251,7 @@ static void test_removed(void)
 
 /* ---- Manifests ------------------------------------------------------------------------------------------------------------- */
 
-static GBytes *add(Place *place, GBytes *old, const SluiceDigest *action, const char *const *paths)
+static GBytes *add_variant(Place *place, GBytes *old, const ManifestVariant *variant, const char *const *paths)
 {
     g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
     g_autoptr(GArray) inputs = g_array_new(FALSE, TRUE, sizeof(ManifestInput));
@@ -260,16 +260,34 @@ static GBytes *add(Place *place, GBytes *old, const SluiceDigest *action, const 
         sluice_look_at(look, *paths, TRUE, &input.file);
         g_array_append_val(inputs, input);
     }
-    GBytes *manifest = launcher_manifest_add(old, action, (ManifestInput *)(void *)inputs->data, inputs->len, look);
+    GBytes *manifest = launcher_manifest_add(old, variant, (ManifestInput *)(void *)inputs->data, inputs->len, look);
     g_assert_nonnull(manifest);
     return manifest;
 }
 
+static GBytes *add(Place *place, GBytes *old, const SluiceDigest *action, const char *const *paths)
+{
+    return add_variant(place, old, &(ManifestVariant){.action = *action}, paths);
+}
+
+/* In a build folder, or in none; `other`, if not NULL, is to be found as what is not proven. */
+static gboolean holds_in(Place *place, GBytes *manifest, const char *folder, const SluiceDigest *action,
+                         const SluiceDigest *other)
+{
+    ManifestVariant found = {.made_in = NULL}, unproven = {.made_in = NULL};
+    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
+    gboolean holds = launcher_manifest_find(manifest, look, folder, &found, &unproven);
+    gboolean good = holds == (action != NULL) && (!holds || sluice_digest_equal(&found.action, action)) &&
+                    (unproven.made_in != NULL) == (other != NULL) &&
+                    (other == NULL || sluice_digest_equal(&unproven.action, other));
+    launcher_variant_clear(&found);
+    launcher_variant_clear(&unproven);
+    return good;
+}
+
 static gboolean holds(Place *place, GBytes *manifest, const SluiceDigest *action)
 {
-    SluiceDigest found;
-    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
-    return launcher_manifest_find(manifest, look, &found) && sluice_digest_equal(&found, action);
+    return holds_in(place, manifest, NULL, action, NULL);
 }
 
 static void test_manifest(void)
@@ -283,22 +301,92 @@ static void test_manifest(void)
     write_upper(&place, "src/object.o", "something else");
     g_assert_true(holds(&place, first, &place.one));
     write_upper(&place, "src/inc2/i.h", "shadow");
-    g_assert_false(holds(&place, first, &place.one));
+    g_assert_true(holds(&place, first, NULL));
     g_autoptr(GBytes) second = add(&place, first, &place.two, paths);
     g_assert_true(holds(&place, second, &place.two));
     g_autofree char *shadow = in_upper(&place, "src/inc2/i.h");
     g_assert_no_errno(unlink(shadow));
-    g_assert_false(holds(&place, second, &place.two));
+    g_assert_true(holds(&place, second, NULL));
     g_autofree char *folder = g_path_get_dirname(shadow);
     g_assert_no_errno(rmdir(folder));
     g_assert_true(holds(&place, second, &place.one));
     write_upper(&place, "src/inc/i.h", "changed");
-    g_assert_false(holds(&place, second, &place.one));
+    g_assert_true(holds(&place, second, NULL));
     write_upper(&place, "src/inc/i.h", "two");
     g_assert_true(holds(&place, second, &place.one));
     write_upper(&place, "usr/include/no.h", "a header of the system's");
-    g_assert_false(holds(&place, second, &place.one));
+    g_assert_true(holds(&place, second, NULL));
     tear_down(&place);
+}
+
+/* The same sources in two more build folders, of which one is as long a name. */
+static void test_roaming(void)
+{
+    static const char *const paths[] = {"/src/s.c", "/src/inc/i.h", "/src/none.h", "/usr/include/a.h", NULL};
+    static const struct {
+        ManifestBinding binding;
+        gboolean elsewhere, unproven;
+    } cases[] = {{MANIFEST_FREE, TRUE, FALSE}, {MANIFEST_BOUND, FALSE, FALSE}, {MANIFEST_UNPROVEN, FALSE, TRUE}};
+    Place place = {NULL};
+    set_up(&place);
+    for (const char *const *folder = (const char *const[]){"/two", "/three", NULL}; *folder != NULL; folder++) {
+        g_autofree char *source = g_strconcat(*folder + 1, "/s.c", NULL);
+        g_autofree char *header = g_strconcat(*folder + 1, "/inc/i.h", NULL);
+        write_upper(&place, source, "one");
+        write_upper(&place, header, "two");
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        ManifestVariant made = {place.one, (char *)"/src", cases[i].binding};
+        const SluiceDigest *there = cases[i].elsewhere ? &place.one : NULL;
+        g_autoptr(GBytes) manifest = add_variant(&place, NULL, &made, paths);
+        g_assert_true(holds_in(&place, manifest, "/src", &place.one, NULL));
+        g_assert_true(holds_in(&place, manifest, "/two", there, NULL));
+        g_assert_true(holds_in(&place, manifest, "/three", there, cases[i].unproven ? &place.one : NULL));
+        g_assert_true(holds_in(&place, manifest, NULL, NULL, NULL));
+        /* what is made there is found there, and only there, before what was made elsewhere */
+        ManifestVariant again = {place.two, (char *)"/three", MANIFEST_BOUND};
+        const char *const paths_there[] = {"/three/s.c", "/three/inc/i.h", "/three/none.h", "/usr/include/a.h", NULL};
+        g_autoptr(GBytes) more = add_variant(&place, manifest, &again, paths_there);
+        g_assert_true(holds_in(&place, more, "/three", &place.two, NULL));
+        g_assert_true(holds_in(&place, more, "/src", &place.one, NULL));
+    }
+    ManifestVariant made = {place.one, (char *)"/src", MANIFEST_FREE};
+    g_autoptr(GBytes) manifest = add_variant(&place, NULL, &made, paths);
+    write_upper(&place, "three/none.h", "here there is one");
+    g_assert_true(holds_in(&place, manifest, "/three", NULL, NULL));
+    g_assert_true(holds_in(&place, manifest, "/two", &place.one, NULL));
+    g_assert_true(holds_in(&place, manifest, "/absent", NULL, NULL));
+    tear_down(&place);
+}
+
+static void test_moving(void)
+{
+    static const struct {
+        const char *text, *path, *anywhere;
+    } cases[] = {
+        {"/src/a.c", "/b/c/a.c", "/b/c/a.c"},
+        {"/src", "/b/c", "/b/c"},
+        {"/src2/a.c", "/src2/a.c", "/src2/a.c"},
+        {"a/src/a.c", "a/src/a.c", "a/b/c/a.c"},
+        {"/src/../src/x /src/y", "/b/c/../src/x /src/y", "/b/c/../b/c/x /b/c/y"},
+        {"/src=/usr", "/b/c=/usr", "/b/c=/usr"},
+        {"", "", ""},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = launcher_move_path(cases[i].text, "/src", "/b/c");
+        g_autofree char *text = launcher_move_text(cases[i].text, "/src", "/b/c");
+        g_assert_cmpstr(path, ==, cases[i].path);
+        g_assert_cmpstr(text, ==, cases[i].anywhere);
+    }
+    for (const char *const *bad = (const char *const[]){"", "/", "/a", "abcd", "/abc/", "//abc", "/a/../b", "/a b/c",
+                                                        "/a#b/c", "/a$b/c", NULL};
+         *bad != NULL; bad++)
+        g_assert_false(launcher_is_roaming_folder(*bad));
+    g_assert_true(launcher_is_roaming_folder("/buildstream/test/x-1_2+3.bst"));
+    g_autoptr(GBytes) symbol = g_bytes_new_static("_GLOBAL__sub_I__build_x_bst_a_c", 31);
+    g_assert_true(launcher_shows(symbol, "/build/x.bst"));
+    g_assert_false(launcher_shows(symbol, "/build/y.bst"));
+    g_assert_false(launcher_shows(NULL, "/build/y.bst"));
 }
 
 static void test_many_variants(void)
@@ -377,6 +465,8 @@ int main(int argc, char **argv)
     g_test_add_func("/launcher/bounds", test_bounds);
     g_test_add_func("/launcher/removed", test_removed);
     g_test_add_func("/launcher/manifest", test_manifest);
+    g_test_add_func("/launcher/roaming", test_roaming);
+    g_test_add_func("/launcher/moving", test_moving);
     g_test_add_func("/launcher/many-variants", test_many_variants);
     g_test_add_func("/launcher/trace", test_trace);
     g_test_add_func("/launcher/server", test_launcher);

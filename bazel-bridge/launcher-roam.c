@@ -1,0 +1,151 @@
+/*
+ * launcher-roam.c - results that are used in another build folder than that where they were made.
+ *
+ * Build systems write absolute paths into their commands, so what an element compiles would be of no use to an element of another name, which is built in
+ * another folder.  Where a command may roam, the folder is a mark in its key and in the paths of its manifest.
+ *
+ * A result roams if nothing shows where it was made: neither what was made nor what was read has the folder's name in it.  That alone does not prove it
+ * where a source asks for its own name: a number may have been made of that.  Such a result is used elsewhere only when a compile in another
+ * folder, whose name has another length, has made the same bytes.
+ *
+ * A folder's name has nothing in it that make rules or regular text would write in another way.
+ */
+#include "compile-depfile.h"
+#include "launcher-private.h"
+
+#include <string.h>
+
+enum { FOLDER_LEAST = 4 };
+
+gboolean launcher_is_roaming_folder(const char *folder)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-";
+    gsize length = strlen(folder);
+    return length >= FOLDER_LEAST && length < PATH_MAX && folder[0] == '/' && folder[length - 1] != '/' &&
+           strspn(folder, good) == length && strstr(folder, "//") == NULL && strstr(folder, "/.") == NULL;
+}
+
+/* ---- Texts --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Where the name of a file or folder ends. */
+static gboolean is_end(char c)
+{
+    return c == '\0' || c == '/' || c == '=' || c == ' ';
+}
+
+char *launcher_move_text(const char *text, const char *from, const char *to)
+{
+    GString *out = g_string_new(NULL);
+    gsize length = strlen(from);
+    for (const char *found; (found = strstr(text, from)) != NULL; text = found + length) {
+        g_string_append_len(out, text, found - text);
+        g_string_append(out, is_end(found[length]) ? to : from);
+    }
+    g_string_append(out, text);
+    return g_string_free(out, FALSE);
+}
+
+char *launcher_move_path(const char *path, const char *from, const char *to)
+{
+    gsize length = strlen(from);
+    return g_str_has_prefix(path, from) && is_end(path[length]) ? g_strconcat(to, path + length, NULL) : g_strdup(path);
+}
+
+/* Compilers make names for symbols of a file's name: of what is neither letter nor digit becomes "_". */
+static char *symbol_of(const char *folder)
+{
+    char *symbol = g_strdup(folder);
+    for (char *c = symbol; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c))
+            *c = '_';
+    }
+    return symbol;
+}
+
+gboolean launcher_shows(GBytes *bytes, const char *folder)
+{
+    gsize length = 0;
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &length) : NULL;
+    g_autofree char *symbol = symbol_of(folder);
+    return length > 0 && (memmem(data, length, folder, strlen(folder)) != NULL ||
+                          memmem(data, length, symbol, strlen(symbol)) != NULL);
+}
+
+gboolean launcher_names_files(const void *bytes, gsize length)
+{
+    static const char *const words[] = {"__FILE__", "__BASE_FILE__", "__builtin_FILE", "source_location"};
+    for (gsize i = 0; i < G_N_ELEMENTS(words) && length > 0; i++) {
+        if (memmem(bytes, length, words[i], strlen(words[i])) != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* ---- Rules of make ------------------------------------------------------------------------------------------------------------------- */
+
+GBytes *launcher_move_rules(GBytes *rules, const LauncherCompile *compile, const char *from, const char *to)
+{
+    const CompileFamily family = compile->is_clang ? COMPILE_FAMILY_CLANG : COMPILE_FAMILY_GCC;
+    g_autoptr(GPtrArray) before = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *targets = compile->options->deptargets;
+    gsize length = 0;
+    const char *text = g_bytes_get_data(rules, &length);
+    for (guint i = 0; i < targets->len; i++)
+        g_ptr_array_add(before, launcher_move_text(targets->pdata[i], to, from));
+    CompileDepfile *depfile = compile_depfile_parse(family, before, text, length, NULL);
+    if (depfile == NULL)
+        return NULL;
+    compile_depfile_rewrite(depfile, from, to);
+    char *moved = compile_depfile_print(family, targets, depfile, &length);
+    compile_depfile_free(depfile);
+    return g_bytes_new_take(moved, length);
+}
+
+/* ---- Commands ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Whether a text has the folder's name, or what looks like its mark. */
+static gboolean stays(const char *text, const char *folder)
+{
+    return strstr(text, folder) != NULL || strstr(text, LAUNCHER_FOLDER_MARK) != NULL;
+}
+
+static gboolean variables_stay(char *const *variables, const char *folder)
+{
+    for (; *variables != NULL; variables++) {
+        if (!g_str_has_prefix(*variables, "PWD=") && stays(*variables, folder))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* But for the path that begins at `path`, which may be in the folder. */
+static gboolean argument_stays(const char *argument, int path, const char *folder)
+{
+    g_autofree char *option = g_strndup(argument, (gsize)MAX(path, 0));
+    g_autofree char *rest = path >= 0 ? launcher_move_path(argument + path, folder, "") : g_strdup(argument);
+    return stays(option, folder) || stays(rest, folder) || launcher_names_files(argument, strlen(argument));
+}
+
+static gboolean paths_stay(const GPtrArray *paths, const char *folder)
+{
+    for (guint i = 0; i < paths->len; i++) {
+        if (stays(paths->pdata[i], folder))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile *compile)
+{
+    const CompileOptions *options = compile->options;
+    const char *folder = launcher->folder;
+    if (folder == NULL || options->depends_on_cwd || options->records_switches || options->varies ||
+        options->outputs->len != 1 || stays(compile->question.arguments[0], folder) ||
+        variables_stay(compile->question.environment, folder) || paths_stay(options->tool_dirs, folder))
+        return FALSE;
+    for (guint i = 0; i < options->key_arguments->len; i++) {
+        if (argument_stays(options->key_arguments->pdata[i], g_array_index(options->key_paths, gint, i), folder))
+            return FALSE;
+    }
+    return TRUE;
+}

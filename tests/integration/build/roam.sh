@@ -1,0 +1,111 @@
+#!/bin/bash
+# Compile caching between build folders: build systems that write absolute paths, in elements of other names.
+here=$(dirname "$0")
+# shellcheck source=tests/integration/build/lib.sh
+source "$here/lib.sh"
+# the host's compiler, as its packages installed it
+"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname \
+	expr make sed || exit $?
+new_project
+
+# all paths are absolute, as cmake writes them
+folder=$work/project/files/app
+mkdir -p "$folder/include"
+printf '#define ANSWER 42\n' >"$folder/include/answer.h"
+printf '#include "answer.h"\n#define WHERE __FILE__\n' >"$folder/include/where.h"
+printf '#include <stdio.h>\n#include "answer.h"\nint main(void) { return ANSWER; }\n' >"$folder/plain.c"
+printf '#include "answer.h"\n.globl text\ntext: .long ANSWER\n' >"$folder/text.S"
+printf '#include <assert.h>\nint asserts(int i) { assert(i); return i; }\n' >"$folder/asserts.c"
+printf '#include "where.h"\nint unused(void) { return ANSWER; }\n' >"$folder/mentions.c"
+printf '#include "where.h"\nint size(void) { return sizeof WHERE; }\n' >"$folder/size.c"
+printf '#include "where.h"\n#include <wchar.h>\n#define W2(x) L##x\n#define W(x) W2(x)\nconst wchar_t *wide(void) { return W(__FILE__); }\n' >"$folder/wide.c"
+printf 'static int nobody;\nint warns(void) { return 1; }\n' >"$folder/warns.c"
+printf '#include "generated.h"\nint generated(void) { return 1; }\n' >"$folder/generated.c"
+printf 'int debug(void) { return 2; }\n' >"$folder/debug.c"
+printf '#include "answer.h"\nint defined(void) { return sizeof PLACE; }\n' >"$folder/defined.c"
+cat >"$folder/Makefile" <<-'END'
+	.RECIPEPREFIX = >
+	names = plain text asserts mentions size wide warns generated debug defined
+	objects = $(names:%=$(CURDIR)/%.o)
+	all: $(objects)
+	debug_FLAGS = -g
+	defined_FLAGS = -DPLACE='"$(CURDIR)"'
+	$(objects): $(CURDIR)/generated.h
+	$(CURDIR)/generated.h:
+	>echo '/* made in $(CURDIR) */' >$@
+	>sleep 0.05
+	$(CURDIR)/%.o: $(CURDIR)/%.c
+	>gcc -O2 -Wall -I$(CURDIR)/absent -I$(CURDIR)/include $($*_FLAGS) -MD -MT $@ -MF $@.d -MP -o $@ -c $<
+	$(CURDIR)/%.o: $(CURDIR)/%.S
+	>gcc -I$(CURDIR)/include -MD -MT $@ -MF $@.d -o $@ -c $<
+	install:
+	>mkdir -p $(DESTDIR)/out
+	>cp *.o *.d $(DESTDIR)/out
+END
+
+# app NAME on|off
+app() {
+	local on=false
+	[ "$2" = off ] || on=true
+	element "$1.bst" <<-END
+		kind: make
+		build-depends:
+		- base.bst
+		variables:
+		  strip-binaries: ''
+		  recc: $on
+		sources:
+		- kind: local
+		  path: files/app
+	END
+}
+
+# same NAME: what the compilers alone make in that folder
+same() {
+	checkout "$1.bst" --deps none && rm -rf "$work/cached" && mv "$work/out" "$work/cached"
+	app "$1" off
+	builds "$1.bst" && checkout "$1.bst" --deps none && diff -r "$work/out" "$work/cached"
+	local result=$?
+	rm -rf "$work/out"
+	app "$1" on
+	return $result
+}
+
+# counts NAME TEXT: what the log of its build tells of the cache
+counts() {
+	sluice artifact log "$1.bst"
+	grep -qF "Compile cache: $2" "$work/output"
+}
+
+app one on
+check "cold" builds one.bst
+check "ten were learned" counts one "0 hits, 10 misses, 10 learned"
+check "the same files" same one
+app another on
+check "in another folder" builds another.bst
+# asserts, wide, warns and generated show the folder; mentions and size could; debug and defined have it in their commands
+check "what shows nothing of it hits" counts another "2 hits, 8 misses, 8 learned"
+check "the files are those of this folder" same another
+sluice artifact log another.bst
+check "so are messages" contains "$work/output" "/another.bst/warns.c"
+app a-third-one on
+check "in a third" builds a-third-one.bst
+check "what was made twice alike hits, too" counts a-third-one "3 hits, 7 misses, 7 learned"
+check "the files are those of that folder" same a-third-one
+app two on
+check "in a folder whose name is as long as the first one's" builds two.bst
+check "a number that came of the name is not believed" counts two "3 hits, 7 misses, 7 learned"
+check "the files are right" same two
+
+sed -i 's/42/43/' "$folder/include/answer.h"
+app fourth-one on
+check "a header edited" builds fourth-one.bst
+check "misses where it is read" counts fourth-one "0 hits, 10 misses, 10 learned"
+check "the files are right" same fourth-one
+mkdir "$folder/absent"
+printf '#define ANSWER 44\n' >"$folder/absent/answer.h"
+app fifth on
+check "a header that shadows it" builds fifth.bst
+check "misses where it is searched for" counts fifth "1 hits, 9 misses, 9 learned"
+check "the files are right" same fifth
+finish
