@@ -219,16 +219,20 @@ static const char *collect_inputs(Learning *learning, LauncherTrace *log)
 /* What a text says; KNOWN is of every text that was looked at. */
 enum { TRAIT_KNOWN = 1, DATED_NOW = 2, DATED_FILE = 4, NAMES_FILES = 8, SHOWS_FOLDER = 16 };
 
+/* The compiler itself, which knows all words. */
+static gboolean is_program(const void *bytes, gsize length)
+{
+    static const char mark[] = {0x7f, 'E', 'L', 'F'};
+    return length >= sizeof mark && memcmp(bytes, mark, sizeof mark) == 0;
+}
+
 static int find_times(const void *bytes, gsize length)
 {
-    static const char program[] = {0x7f, 'E', 'L', 'F'};
     static const struct {
         const char *macro;
         int time;
     } macros[] = {{"__DATE__", DATED_NOW}, {"__TIME__", DATED_NOW}, {"__TIMESTAMP__", DATED_FILE}};
     int times = 0;
-    if (length >= sizeof program && memcmp(bytes, program, sizeof program) == 0)
-        return times; /* the compiler itself, which knows these words */
     for (gsize i = 0; i < G_N_ELEMENTS(macros) && length > 0; i++) {
         if (memmem(bytes, length, macros[i].macro, strlen(macros[i].macro)) != NULL)
             times |= macros[i].time;
@@ -272,6 +276,8 @@ static int find_traits(const SluiceLauncher *launcher, GBytes *contents)
     gsize length = 0;
     const void *bytes = g_bytes_get_data(contents, &length);
     gboolean shows = launcher->folder != NULL && launcher_shows(contents, launcher->folder);
+    if (is_program(bytes, length))
+        return TRAIT_KNOWN | (shows ? SHOWS_FOLDER : 0);
     return TRAIT_KNOWN | find_times(bytes, length) | (launcher_names_files(bytes, length) ? NAMES_FILES : 0) |
            (shows ? SHOWS_FOLDER : 0);
 }
@@ -320,21 +326,6 @@ static gboolean is_of_environment(Learning *learning, const ManifestInput *input
            folder->has_environment && sluice_digest_equal(&folder->lower, &folder->environment);
 }
 
-/* The environment's own headers name files in assertions, which show in what is made. */
-static ManifestBinding binding_of_inputs(Learning *learning)
-{
-    ManifestBinding binding = MANIFEST_FREE;
-    for (guint i = 0; i < learning->inputs->len && binding != MANIFEST_BOUND; i++) {
-        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
-        int traits = input->file.kind == SLUICE_STAGED_FILE ? traits_of(learning, input) : 0;
-        if (traits & SHOWS_FOLDER)
-            binding = MANIFEST_BOUND;
-        else if ((traits & NAMES_FILES) && !is_of_environment(learning, input))
-            binding = MANIFEST_UNPROVEN;
-    }
-    return binding;
-}
-
 static gboolean can_move(Learning *learning, guint index)
 {
     GBytes *contents = learning->products->contents->pdata[index];
@@ -345,56 +336,27 @@ static gboolean can_move(Learning *learning, guint index)
     return moved != NULL;
 }
 
-/* Whether a file of the other result, moved here, is the product. */
-static gboolean is_same_product(Learning *learning, SluiceSpan bytes, guint index)
+static gboolean inputs_stay(Learning *learning)
 {
-    const LauncherCompile *compile = learning->compile;
-    const char *there = compile->other.made_in, *here = learning->launcher->folder;
-    const char *path = learning->products->paths->pdata[index];
-    GBytes *contents = learning->products->contents->pdata[index];
-    SluiceOutputFile file;
-    if (!sluice_output_file_decode(bytes, &file, NULL) || !file.digest.present)
-        return FALSE;
-    g_autofree char *name = g_strndup((const char *)file.path.data, file.path.length);
-    g_autofree char *moved = launcher_move_path(name, there, here);
-    g_autoptr(GBytes) other = sluice_store_read(learning->launcher->store, &file.digest.value, NULL);
-    g_autoptr(GBytes) rules =
-        other != NULL && path == compile->options->depfile ? launcher_move_rules(other, compile, there, here) : NULL;
-    GBytes *same = rules != NULL ? rules : other;
-    return g_str_equal(moved, path) && same != NULL && g_bytes_equal(same, contents);
-}
-
-/* Whether the same was made in another folder, too. */
-static gboolean is_proven(Learning *learning, const LauncherReport *report)
-{
-    const LauncherCompile *compile = learning->compile;
-    g_autoptr(GBytes) kept =
-        compile->other.made_in != NULL ? launcher_get_kept(learning->launcher, &compile->other.action) : NULL;
-    g_auto(SluiceResult) result = {0};
-    gsize length = 0;
-    const void *errors = report->standard_error != NULL ? g_bytes_get_data(report->standard_error, &length) : NULL;
-    if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.exit_code != 0 ||
-        !sluice_span_is(result.stderr_raw, errors, length) ||
-        sluice_array_length(result.files) != learning->products->paths->len)
-        return FALSE;
-    for (guint i = 0; i < learning->products->paths->len; i++) {
-        if (!is_same_product(learning, g_array_index(result.files, SluiceSpan, i), i))
-            return FALSE;
+    for (guint i = 0; i < learning->inputs->len; i++) {
+        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
+        int traits = input->file.kind == SLUICE_STAGED_FILE ? traits_of(learning, input) : 0;
+        if ((traits & SHOWS_FOLDER) ||
+            launcher_input_stays(learning->launcher, learning->look, input, (traits & NAMES_FILES) != 0))
+            return TRUE;
     }
-    return TRUE;
+    return FALSE;
 }
 
-static ManifestBinding binding_of(Learning *learning, const LauncherReport *report)
+static gboolean can_roam(Learning *learning, const LauncherReport *report)
 {
-    const char *here = learning->launcher->folder;
-    if (launcher_shows(report->standard_error, here))
-        return MANIFEST_BOUND;
+    if (!learning->compile->roams || launcher_shows(report->standard_error, learning->launcher->folder))
+        return FALSE;
     for (guint i = 0; i < learning->products->contents->len; i++) {
         if (!can_move(learning, i))
-            return MANIFEST_BOUND;
+            return FALSE;
     }
-    ManifestBinding binding = binding_of_inputs(learning);
-    return binding == MANIFEST_UNPROVEN && is_proven(learning, report) ? MANIFEST_FREE : binding;
+    return !inputs_stay(learning);
 }
 
 /* ---- The action ------------------------------------------------------------------------------------------------------------------------------------- */
@@ -526,7 +488,9 @@ static gboolean keep_result(Learning *learning, const LauncherReport *report, Sl
 
 static gboolean keep_manifest(Learning *learning, const ManifestVariant *variant, GError **error)
 {
-    g_autoptr(GBytes) old = launcher_read_manifest(learning->launcher, learning->compile);
+    const LauncherCompile *compile = learning->compile;
+    const SluiceDigest *command = variant->made_in != NULL ? &compile->roaming : &compile->command;
+    g_autoptr(GBytes) old = launcher_read_manifest(learning->launcher, command);
     g_autoptr(GBytes) manifest = launcher_manifest_add(old, variant, (ManifestInput *)(void *)learning->inputs->data,
                                                        learning->inputs->len, learning->look);
     if (manifest == NULL)
@@ -537,7 +501,7 @@ static gboolean keep_manifest(Learning *learning, const ManifestVariant *variant
     sluice_wire_put_bytes(bytes, RESULT_STDOUT, data, length);
     sluice_wire_put_bytes(bytes, RESULT_METADATA, NULL, 0);
     g_autoptr(GBytes) result = g_byte_array_free_to_bytes(bytes);
-    return launcher_keep(learning->launcher, &learning->compile->command, result, error);
+    return launcher_keep(learning->launcher, command, result, error);
 }
 
 static const char *look_around(Learning *learning, Products *products, GBytes *trace)
@@ -559,15 +523,13 @@ static const char *look_around(Learning *learning, Products *products, GBytes *t
 
 static const char *keep_all(Learning *learning, const LauncherReport *report)
 {
-    ManifestVariant variant = {.binding = MANIFEST_FREE};
+    ManifestVariant variant = {.made_in = NULL};
     g_autoptr(GError) problem = NULL;
     const char *reason = check_times(learning);
     if (reason != NULL)
         return reason;
-    if (learning->compile->roams) {
-        variant.binding = binding_of(learning, report);
+    if (can_roam(learning, report))
         variant.made_in = learning->launcher->folder;
-    }
     return keep_result(learning, report, &variant.action, &problem) && keep_manifest(learning, &variant, &problem)
                ? NULL
                : "store";

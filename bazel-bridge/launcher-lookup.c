@@ -1,9 +1,10 @@
 /*
  * launcher-lookup.c - from a command line to the result that is kept for it.
  *
- * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs if that shows in
- * what it makes, the source and its digest.  Where the command may roam (launcher-roam.c), its build folder is a mark.  Under the witness of that and the environment a manifest is kept, which names the actions
- * that came of it and what each of them depends on; under the witness of the action, its result.
+ * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs if that
+ * shows in what it makes, the source and its digest.  Where results may roam (launcher-roam.c), there is another key, with a mark for the build
+ * folder.  Under the witness of that and the environment a manifest is kept, which names the actions that came of it and what each of them depends
+ * on; under the witness of the action, its result.
  */
 #include "fields.h"
 #include "launcher-private.h"
@@ -15,13 +16,12 @@
 #include <unistd.h>
 
 /* Changes when a key means something else, or what is learned is another. */
-static const char command_tag[] = "sluice-recc-2";
+static const char command_tag[] = "sluice-recc-3";
 
 void launcher_compile_free(LauncherCompile *compile)
 {
     launcher_question_clear(&compile->question);
     launcher_variant_clear(&compile->found);
-    launcher_variant_clear(&compile->other);
     g_clear_pointer(&compile->options, compile_options_free);
     if (compile->root >= 0)
         close(compile->root);
@@ -137,11 +137,15 @@ static void put_arguments(GByteArray *out, const CompileOptions *options, const 
     put_text(out, "");
 }
 
-static void put_targets(GByteArray *out, const char *targets, const char *folder)
+static void put_targets(GByteArray *out, const GPtrArray *targets, const char *folder)
 {
-    g_autofree char *marked =
-        folder != NULL ? launcher_move_text(targets, folder, LAUNCHER_FOLDER_MARK) : g_strdup(targets);
-    put_text(out, marked);
+    for (guint i = 0; i < targets->len; i++) {
+        const char *target = targets->pdata[i];
+        g_autofree char *marked =
+            folder != NULL ? launcher_move_text(target, folder, LAUNCHER_FOLDER_MARK) : g_strdup(target);
+        put_text(out, marked);
+    }
+    put_text(out, "");
 }
 
 static void put_variables(GByteArray *out, char **environment, gboolean directory)
@@ -154,26 +158,40 @@ static void put_variables(GByteArray *out, char **environment, gboolean director
     put_text(out, "");
 }
 
-static void compute_command(const SluiceLauncher *launcher, LauncherCompile *compile)
+static gboolean is_absolute(gconstpointer path)
+{
+    return *(const char *)path == '/';
+}
+
+/* A compiler leaves out directories that it has already: whether a relative one is an absolute one depends on where it runs. */
+static gboolean mixes_paths(const CompileOptions *options)
+{
+    guint absolute = 0;
+    for (guint i = 0; i < options->search_dirs->len; i++)
+        absolute += is_absolute(options->search_dirs->pdata[i]);
+    return absolute > 0 && absolute < options->search_dirs->len;
+}
+
+/* `folder`, which a mark stands for, or NULL. */
+static void compute_command(const LauncherCompile *compile, const char *folder, SluiceDigest *out)
 {
     g_autoptr(GByteArray) text = g_byte_array_new();
     const CompileOptions *options = compile->options;
-    const char *folder = compile->roams ? launcher->folder : NULL;
     put_text(text, command_tag);
-    put_text(text, compile->roams ? "roams" : "stays");
+    put_text(text, folder != NULL ? "roams" : "stays");
     put_text(text, compile->question.arguments[0]);
     put_digest(text, &compile->compiler.digest);
     put_arguments(text, options, folder);
     put_paths(text, options->outputs, folder);
     put_path(text, options->depfile != NULL ? options->depfile : "", folder);
-    put_targets(text, options->deptarget != NULL ? options->deptarget : "", folder);
+    put_targets(text, options->deptargets, folder);
     put_variables(text, compile->question.environment, options->depends_on_cwd);
-    put_text(text, options->depends_on_cwd ? compile->question.directory : "");
+    put_path(text, options->depends_on_cwd || mixes_paths(options) ? compile->question.directory : "", folder);
     if (options->depends_on_cpu)
         put_processor(text);
     put_path(text, compile->source, folder);
     put_digest(text, &compile->source_file.digest);
-    sluice_digest_of(text->data, text->len, &compile->command);
+    sluice_digest_of(text->data, text->len, out);
 }
 
 /* Leaves those that count, sorted.  FALSE: one of them forbids caching. */
@@ -307,15 +325,17 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
     if (any_uses_time(compile))
         return "time-macro";
     compile->roams = launcher_may_roam(launcher, compile);
-    compute_command(launcher, compile);
+    compute_command(compile, NULL, &compile->command);
+    if (compile->roams)
+        compute_command(compile, launcher->folder, &compile->roaming);
     return NULL;
 }
 
 /* ---- Looking up --------------------------------------------------------------------------------------------------------------------------------- */
 
-GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compile)
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command)
 {
-    g_autoptr(GBytes) kept = launcher_get_kept(launcher, &compile->command);
+    g_autoptr(GBytes) kept = launcher_get_kept(launcher, command);
     g_auto(SluiceResult) result = {0};
     if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.stdout_raw.data == NULL)
         return NULL;
@@ -323,11 +343,20 @@ GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compil
     return g_bytes_new_from_bytes(kept, offset, result.stdout_raw.length);
 }
 
-GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
+static GBytes *find_by(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,
+                       const SluiceDigest *command, const char *folder)
 {
-    g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, compile);
-    const char *folder = compile->roams ? launcher->folder : NULL;
-    if (manifest == NULL || !launcher_manifest_find(manifest, look, folder, &compile->found, &compile->other))
+    g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, command);
+    if (manifest == NULL || !launcher_manifest_find(manifest, look, folder, &compile->found))
         return NULL;
     return launcher_get_kept(launcher, &compile->found.action);
+}
+
+GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
+{
+    GBytes *result = compile->roams ? find_by(launcher, compile, look, &compile->roaming, launcher->folder) : NULL;
+    if (result != NULL)
+        return result;
+    launcher_variant_clear(&compile->found);
+    return find_by(launcher, compile, look, &compile->command, NULL);
 }

@@ -5,7 +5,7 @@
 
 enum { DIGEST_BYTES = SLUICE_HASH_BYTES + 8 };
 enum { MANIFEST_VARIANT = 1 };
-enum { VARIANT_ACTION = 1, VARIANT_MADE_IN = 2, VARIANT_BINDING = 3, VARIANT_FOLDER = 4 };
+enum { VARIANT_ACTION = 1, VARIANT_MADE_IN = 2, VARIANT_FOLDER = 3 };
 enum { FOLDER_PATH = 1, FOLDER_DIRECTORY = 2, FOLDER_ABSENT = 3, FOLDER_ENTRY = 4 };
 enum { ENTRY_NAME = 1, ENTRY_DIGEST = 2, ENTRY_DIRECTORY = 3 };
 
@@ -112,7 +112,6 @@ static gboolean put_variant(GByteArray *out, const ManifestVariant *described, c
     put_digest(variant, VARIANT_ACTION, &described->action);
     if (described->made_in != NULL)
         sluice_wire_put_string(variant, VARIANT_MADE_IN, described->made_in);
-    sluice_wire_put_varint(variant, VARIANT_BINDING, described->binding);
     for (gsize start = 0, end = 0; start < count; start = end) {
         gsize length = folder_length(inputs[start].path);
         for (end = start + 1; end < count; end++) {
@@ -280,20 +279,9 @@ static gboolean variant_part_is_good(const SluiceWireField *field, ManifestVaria
         g_free(variant->made_in);
         variant->made_in = g_strndup((const char *)field->data, field->length);
         return launcher_is_roaming_folder(variant->made_in);
-    case VARIANT_BINDING:
-        variant->binding = (ManifestBinding)field->value;
-        return field->type == SLUICE_WIRE_VARINT && field->value <= MANIFEST_UNPROVEN;
     default:
         return FALSE;
     }
-}
-
-/* Of the same kind of command; and not only for elsewhere. */
-static gboolean is_for(const ManifestVariant *variant, const char *folder)
-{
-    if (variant->made_in == NULL || folder == NULL)
-        return variant->made_in == folder && variant->binding == MANIFEST_FREE;
-    return variant->binding != MANIFEST_BOUND || g_str_equal(variant->made_in, folder);
 }
 
 static gboolean variant_holds(const SluiceWireField *bytes, SluiceLook *look, const char *folder, ManifestVariant *out)
@@ -305,11 +293,11 @@ static gboolean variant_holds(const SluiceWireField *bytes, SluiceLook *look, co
     sluice_wire_reader_init(&reader, bytes->data, bytes->length);
     while (holds && sluice_wire_next(&reader, &field, &problem)) {
         started = started || field.number == VARIANT_FOLDER;
-        holds = started ? field.number == VARIANT_FOLDER && field.type == SLUICE_WIRE_BYTES && is_for(out, folder) &&
-                              folder_holds(&field, look, folder)
+        holds = started ? field.number == VARIANT_FOLDER && field.type == SLUICE_WIRE_BYTES &&
+                              (out->made_in != NULL) == (folder != NULL) && folder_holds(&field, look, folder)
                         : variant_part_is_good(&field, out);
     }
-    holds = holds && problem == NULL && is_for(out, folder);
+    holds = holds && problem == NULL && (out->made_in != NULL) == (folder != NULL);
     g_clear_error(&problem);
     return holds;
 }
@@ -319,14 +307,7 @@ void launcher_variant_clear(ManifestVariant *variant)
     g_clear_pointer(&variant->made_in, g_free);
 }
 
-/* Names of one length may give one number. */
-static gboolean can_prove(const ManifestVariant *variant, const char *folder)
-{
-    return variant->binding == MANIFEST_UNPROVEN && strlen(variant->made_in) != strlen(folder);
-}
-
-gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, const char *folder, ManifestVariant *found,
-                                ManifestVariant *other)
+gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, const char *folder, ManifestVariant *found)
 {
     gsize length = 0;
     const void *data = g_bytes_get_data(manifest, &length);
@@ -334,17 +315,10 @@ gboolean launcher_manifest_find(GBytes *manifest, SluiceLook *look, const char *
     SluiceWireField field;
     sluice_wire_reader_init(&reader, data, length);
     for (unsigned count = 0; count < SLUICE_LIMIT_VARIANTS && sluice_wire_next(&reader, &field, NULL); count++) {
-        ManifestVariant variant = {.made_in = NULL};
-        gboolean holds = field.number == MANIFEST_VARIANT && field.type == SLUICE_WIRE_BYTES &&
-                         variant_holds(&field, look, folder, &variant);
-        if (holds && (variant.binding == MANIFEST_FREE || g_strcmp0(variant.made_in, folder) == 0)) {
-            *found = variant;
+        if (field.number == MANIFEST_VARIANT && field.type == SLUICE_WIRE_BYTES &&
+            variant_holds(&field, look, folder, found))
             return TRUE;
-        }
-        if (holds && other->made_in == NULL && can_prove(&variant, folder))
-            *other = variant;
-        else
-            launcher_variant_clear(&variant);
+        launcher_variant_clear(found);
     }
     return FALSE;
 }

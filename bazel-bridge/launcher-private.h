@@ -25,10 +25,10 @@ typedef struct {
     SluiceStagedFile source_file;
     SluiceStagedFile compiler;
     gboolean is_clang;
-    SluiceDigest command;  /* of the command with its source: what the manifest is found by */
-    gboolean roams;        /* and so of the same command in any build folder */
+    SluiceDigest command; /* of the command with its source: what the manifest is found by */
+    gboolean roams; /* its results may be used in other build folders, where nothing shows in which they were made */
+    SluiceDigest roaming;  /* then: of the same command in any build folder */
     ManifestVariant found; /* the result that was found, and where it was made */
-    ManifestVariant other; /* one that holds here too, but was made elsewhere, and is not known to be the same here */
 } LauncherCompile;
 
 /* Which "/" a process has: another one, or other mounts in it, would show it other files. */
@@ -93,7 +93,8 @@ GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile,
 /* A result or manifest that is kept for an action in this environment; NULL if there is none. */
 GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action);
 gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error);
-GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compile);
+/* By the command, or by what it is in any build folder. */
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command);
 
 /* ---- launcher-roam.c ---- */
 
@@ -102,8 +103,11 @@ GBytes *launcher_read_manifest(SluiceLauncher *launcher, LauncherCompile *compil
 
 /* Whether results that were made in it can be told from others. */
 gboolean launcher_is_roaming_folder(const char *folder);
-/* Once the other fields are there: whether the key is the same in any build folder. */
+/* Whether results of the command may be used in other build folders at all: only what is known not to depend on names of folders is in it. */
 gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile *compile);
+/* Whether a file that was read, with such a text or none, forbids it. */
+gboolean launcher_input_stays(const SluiceLauncher *launcher, SluiceLook *look, const ManifestInput *input,
+                              gboolean names_files);
 /* A copy: of a path in the folder `from`, or that folder; and of a text with such paths anywhere. */
 char *launcher_move_path(const char *path, const char *from, const char *to);
 char *launcher_move_text(const char *text, const char *from, const char *to);

@@ -4,9 +4,9 @@
  * Build systems write absolute paths into their commands, so what an element compiles would be of no use to an element of another name, which is built in
  * another folder.  Where a command may roam, the folder is a mark in its key and in the paths of its manifest.
  *
- * A result roams if nothing shows where it was made: neither what was made nor what was read has the folder's name in it.  That alone does not prove it
- * where a source asks for its own name: a number may have been made of that.  Such a result is used elsewhere only when a compile in another
- * folder, whose name has another length, has made the same bytes.
+ * Compilers can make of a folder's name what does not show it: a number, a hash, a shorter path.  So a result roams only if its command has nothing but
+ * options that are known to do no such thing, if no file that was read may ask for the names of files, and if neither what was made nor what was
+ * read has the folder's name in it.
  *
  * A folder's name has nothing in it that make rules or regular text would write in another way.
  */
@@ -30,7 +30,7 @@ gboolean launcher_is_roaming_folder(const char *folder)
 /* Where the name of a file or folder ends. */
 static gboolean is_end(char c)
 {
-    return c == '\0' || c == '/' || c == '=' || c == ' ';
+    return c == '\0' || c == '/';
 }
 
 char *launcher_move_text(const char *text, const char *from, const char *to)
@@ -39,7 +39,7 @@ char *launcher_move_text(const char *text, const char *from, const char *to)
     gsize length = strlen(from);
     for (const char *found; (found = strstr(text, from)) != NULL; text = found + length) {
         g_string_append_len(out, text, found - text);
-        g_string_append(out, is_end(found[length]) ? to : from);
+        g_string_append(out, is_end(found[length]) || found[length] == ' ' ? to : from);
     }
     g_string_append(out, text);
     return g_string_free(out, FALSE);
@@ -51,7 +51,7 @@ char *launcher_move_path(const char *path, const char *from, const char *to)
     return g_str_has_prefix(path, from) && is_end(path[length]) ? g_strconcat(to, path + length, NULL) : g_strdup(path);
 }
 
-/* Compilers make names for symbols of a file's name: of what is neither letter nor digit becomes "_". */
+/* Some compilers make symbols of a file's name: of what is neither letter nor digit becomes "_". */
 static char *symbol_of(const char *folder)
 {
     char *symbol = g_strdup(folder);
@@ -73,12 +73,48 @@ gboolean launcher_shows(GBytes *bytes, const char *folder)
 
 gboolean launcher_names_files(const void *bytes, gsize length)
 {
-    static const char *const words[] = {"__FILE__", "__BASE_FILE__", "__builtin_FILE", "source_location"};
+    /* clang's __PRETTY_FUNCTION__ says where lambdas are */
+    static const char *const words[] = {"__FILE__", "__BASE_FILE__", "__builtin_FILE", "source_location",
+                                        "__PRETTY_FUNCTION__"};
     for (gsize i = 0; i < G_N_ELEMENTS(words) && length > 0; i++) {
         if (memmem(bytes, length, words[i], strlen(words[i])) != NULL)
             return TRUE;
     }
     return FALSE;
+}
+
+/* ---- Inputs -------------------------------------------------------------------------------------------------------------------------- */
+
+/* The C library's and the compilers' own: they name files only in assertions, as the plain texts that an output shows. */
+static gboolean is_known_well(const ManifestInput *input)
+{
+    const char *path = input->path;
+    static const char *const places[] = {"/usr/include/assert.h", "/usr/include/c++/", "/usr/lib/gcc/",
+                                         "/usr/include/x86_64-linux-gnu/c++/", "/usr/include/aarch64-linux-gnu/c++/"};
+    if (input->file.changing || (strstr(path, "/../") != NULL && strstr(path, "/../include/c++/") == NULL))
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        if (g_str_has_prefix(path, places[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* gcc calls a header of the system's by its real name if that is shorter, which it may be in one folder and not in another. */
+static gboolean has_other_name(SluiceLook *look, const ManifestInput *input)
+{
+    g_autofree char *above = g_path_get_dirname(input->path);
+    const SluiceStagedFolder *folder = sluice_look_find_folder(look, above);
+    g_autofree char *real = folder != NULL ? g_strconcat("/", folder->path, NULL) : NULL;
+    return input->file.linked || g_strcmp0(real, above) != 0;
+}
+
+gboolean launcher_input_stays(const SluiceLauncher *launcher, SluiceLook *look, const ManifestInput *input,
+                              gboolean names_files)
+{
+    gboolean known = is_known_well(input);
+    gboolean inside = g_str_has_prefix(input->path, launcher->folder);
+    return (names_files && !known) || (inside && input->file.kind == SLUICE_STAGED_FILE && has_other_name(look, input));
 }
 
 /* ---- Rules of make ------------------------------------------------------------------------------------------------------------------- */
@@ -126,6 +162,35 @@ static gboolean argument_stays(const char *argument, int path, const char *folde
     return stays(option, folder) || stays(rest, folder) || launcher_names_files(argument, strlen(argument));
 }
 
+/* The only options that results roam with, but for warnings; what ends with "*" begins so. */
+static const char harmless[] =
+    "-ansi -c -pedantic* -pipe -pthread -w -D* -I* -MD -MMD -MP -O* -U* -iquote* -isystem -isystem/* -m* -std=* -x* "
+    "-fPIC -fPIE -fpic "
+    "-fpie -fasynchronous-unwind-tables -fcf-protection* -fchar8_t -fcommon -fconcepts* -fcoroutines -fdata-sections "
+    "-fdiagnostics-color* -fexceptions -ffast-math -ffloat-store -ffp-contract=* -ffunction-sections -fgnu89-inline "
+    "-fmax-errors=* -fno-* -fnon-call-exceptions -fomit-frame-pointer -fopenmp -fpermissive -frtti -fshort-enums "
+    "-fsigned-char -fstack-clash-protection -fstack-protector* -fstrict-aliasing -ftree-* -ftrivial-auto-var-init=* "
+    "-funroll-loops -funsigned-char -funwind-tables -fvisibility-* -fvisibility=* -fwrapv -fzero-call-used-regs=*";
+
+static gboolean is_harmless(const char *argument)
+{
+    static const char *const others[] = {"-Wa,", "-Wp,", "-Wl,", "-mllvm"};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (g_str_has_prefix(argument, others[i]))
+            return FALSE;
+    }
+    if (argument[0] != '-' || g_str_has_prefix(argument, "-W"))
+        return TRUE;
+    for (const char *option = harmless; *option != '\0';) {
+        gsize length = strcspn(option, " ");
+        gboolean begins = option[length - 1] == '*';
+        if (strncmp(argument, option, length - begins) == 0 && (begins || argument[length] == '\0'))
+            return TRUE;
+        option += length + strspn(option + length, " ");
+    }
+    return FALSE;
+}
+
 static gboolean paths_stay(const GPtrArray *paths, const char *folder)
 {
     for (guint i = 0; i < paths->len; i++) {
@@ -143,8 +208,14 @@ gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile
         options->outputs->len != 1 || stays(compile->question.arguments[0], folder) ||
         variables_stay(compile->question.environment, folder) || paths_stay(options->tool_dirs, folder))
         return FALSE;
+    if (options->deptarget != NULL && strstr(options->deptarget, LAUNCHER_FOLDER_MARK) != NULL)
+        return FALSE;
     for (guint i = 0; i < options->key_arguments->len; i++) {
-        if (argument_stays(options->key_arguments->pdata[i], g_array_index(options->key_paths, gint, i), folder))
+        const char *argument = options->key_arguments->pdata[i];
+        /* gcc shortens what is relative by where it runs */
+        gboolean system = i > 0 && g_str_equal(options->key_arguments->pdata[i - 1], "-isystem");
+        if (!is_harmless(argument) || (system && argument[0] != '/') ||
+            argument_stays(argument, g_array_index(options->key_paths, gint, i), folder))
             return FALSE;
     }
     return TRUE;

@@ -18,6 +18,8 @@
 extern char **environ;
 /* In old C libraries a program must ask for it. */
 extern void *dlsym(void *handle, const char *name) __attribute__((weak));
+extern char *canonicalize_file_name(const char *path) __attribute__((weak));
+extern void free(void *memory);
 extern FILE *_IO_fopen(const char *path, const char *mode) __attribute__((weak));
 extern int dl_iterate_phdr(int (*callback)(struct dl_phdr_info *info, size_t size, void *data), void *data)
     __attribute__((weak));
@@ -323,6 +325,57 @@ HOOK(int, hook_rename, "rename", const char *from, const char *to)
     if (result == 0)
         note(TRACE_WRITTEN, to);
     return finish(result);
+}
+
+/* ---- Real paths ---- */
+
+typedef char *RealPath(const char *path, char *out);
+
+static char *ask_library(const char *path, char *out)
+{
+    RealPath *real = dlsym ? (RealPath *)dlsym(AFTER, "realpath") : NULL;
+    if (real)
+        return real(path, out);
+    char *found = canonicalize_file_name ? canonicalize_file_name(path) : NULL;
+    if (!canonicalize_file_name)
+        errno = ENOSYS;
+    for (char *to = out, *from = found; found && out && (*to++ = *from);)
+        from++;
+    if (!out)
+        return found;
+    free(found);
+    return found ? out : NULL;
+}
+
+static int are_equal(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+/* gcc opens a header of the system's where its links lead, if that is the shorter name: so the links are asked for only here.  What is its own
+ * name is found when it is opened; or it is an output, which gcc compares with its input. */
+static char *real_path(const char *path, char *out)
+{
+    char *real = ask_library(path, out);
+    int code = errno;
+    if (!path || (real && are_equal(path, real)))
+        return real;
+    note_result(AT_FDCWD, path, real ? 0 : -code);
+    errno = code;
+    return real;
+}
+
+HOOK(char *, hook_realpath, "realpath", const char *path, char *out)
+{
+    return real_path(path, out);
+}
+
+HOOK(char *, hook_realpath_chk, "__realpath_chk", const char *path, char *out, size_t room)
+{
+    (void)room;
+    return real_path(path, out);
 }
 
 /* ---- Streams ---- */

@@ -270,24 +270,20 @@ static GBytes *add(Place *place, GBytes *old, const SluiceDigest *action, const 
     return add_variant(place, old, &(ManifestVariant){.action = *action}, paths);
 }
 
-/* In a build folder, or in none; `other`, if not NULL, is to be found as what is not proven. */
-static gboolean holds_in(Place *place, GBytes *manifest, const char *folder, const SluiceDigest *action,
-                         const SluiceDigest *other)
+/* In a build folder, or in none; nothing does if `action` is NULL. */
+static gboolean holds_in(Place *place, GBytes *manifest, const char *folder, const SluiceDigest *action)
 {
-    ManifestVariant found = {.made_in = NULL}, unproven = {.made_in = NULL};
+    ManifestVariant found = {.made_in = NULL};
     g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
-    gboolean holds = launcher_manifest_find(manifest, look, folder, &found, &unproven);
-    gboolean good = holds == (action != NULL) && (!holds || sluice_digest_equal(&found.action, action)) &&
-                    (unproven.made_in != NULL) == (other != NULL) &&
-                    (other == NULL || sluice_digest_equal(&unproven.action, other));
+    gboolean holds = launcher_manifest_find(manifest, look, folder, &found);
+    gboolean good = holds == (action != NULL) && (!holds || sluice_digest_equal(&found.action, action));
     launcher_variant_clear(&found);
-    launcher_variant_clear(&unproven);
     return good;
 }
 
 static gboolean holds(Place *place, GBytes *manifest, const SluiceDigest *action)
 {
-    return holds_in(place, manifest, NULL, action, NULL);
+    return holds_in(place, manifest, NULL, action);
 }
 
 static void test_manifest(void)
@@ -319,14 +315,10 @@ static void test_manifest(void)
     tear_down(&place);
 }
 
-/* The same sources in two more build folders, of which one is as long a name. */
+/* The same sources in two more build folders. */
 static void test_roaming(void)
 {
     static const char *const paths[] = {"/src/s.c", "/src/inc/i.h", "/src/none.h", "/usr/include/a.h", NULL};
-    static const struct {
-        ManifestBinding binding;
-        gboolean elsewhere, unproven;
-    } cases[] = {{MANIFEST_FREE, TRUE, FALSE}, {MANIFEST_BOUND, FALSE, FALSE}, {MANIFEST_UNPROVEN, FALSE, TRUE}};
     Place place = {NULL};
     set_up(&place);
     for (const char *const *folder = (const char *const[]){"/two", "/three", NULL}; *folder != NULL; folder++) {
@@ -335,28 +327,124 @@ static void test_roaming(void)
         write_upper(&place, source, "one");
         write_upper(&place, header, "two");
     }
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        ManifestVariant made = {place.one, (char *)"/src", cases[i].binding};
-        const SluiceDigest *there = cases[i].elsewhere ? &place.one : NULL;
-        g_autoptr(GBytes) manifest = add_variant(&place, NULL, &made, paths);
-        g_assert_true(holds_in(&place, manifest, "/src", &place.one, NULL));
-        g_assert_true(holds_in(&place, manifest, "/two", there, NULL));
-        g_assert_true(holds_in(&place, manifest, "/three", there, cases[i].unproven ? &place.one : NULL));
-        g_assert_true(holds_in(&place, manifest, NULL, NULL, NULL));
-        /* what is made there is found there, and only there, before what was made elsewhere */
-        ManifestVariant again = {place.two, (char *)"/three", MANIFEST_BOUND};
-        const char *const paths_there[] = {"/three/s.c", "/three/inc/i.h", "/three/none.h", "/usr/include/a.h", NULL};
-        g_autoptr(GBytes) more = add_variant(&place, manifest, &again, paths_there);
-        g_assert_true(holds_in(&place, more, "/three", &place.two, NULL));
-        g_assert_true(holds_in(&place, more, "/src", &place.one, NULL));
-    }
-    ManifestVariant made = {place.one, (char *)"/src", MANIFEST_FREE};
+    ManifestVariant made = {place.one, (char *)"/src"};
     g_autoptr(GBytes) manifest = add_variant(&place, NULL, &made, paths);
+    g_autoptr(GBytes) literal = add(&place, NULL, &place.one, paths);
+    g_assert_true(holds_in(&place, manifest, "/src", &place.one));
+    g_assert_true(holds_in(&place, manifest, "/two", &place.one));
+    g_assert_true(holds_in(&place, manifest, "/three", &place.one));
+    g_assert_true(holds_in(&place, manifest, "/absent", NULL));
+    g_assert_true(holds_in(&place, manifest, NULL, NULL)); /* marks are no paths */
+    g_assert_true(holds_in(&place, literal, "/src", NULL));
     write_upper(&place, "three/none.h", "here there is one");
-    g_assert_true(holds_in(&place, manifest, "/three", NULL, NULL));
-    g_assert_true(holds_in(&place, manifest, "/two", &place.one, NULL));
-    g_assert_true(holds_in(&place, manifest, "/absent", NULL, NULL));
+    g_assert_true(holds_in(&place, manifest, "/three", NULL));
+    write_upper(&place, "two/inc/i.h", "another");
+    g_assert_true(holds_in(&place, manifest, "/two", NULL));
+    g_assert_true(holds_in(&place, manifest, "/src", &place.one));
     tear_down(&place);
+}
+
+static void assert_stays(Place *place, const char *path, gboolean names_files, gboolean stays)
+{
+    const SluiceLauncher launcher = {.folder = (char *)"/src"};
+    g_autoptr(SluiceLook) look = sluice_look_new(place->staged, -1, "/src");
+    ManifestInput input = {.path = path};
+    g_test_message("%s", path);
+    sluice_look_at(look, path, TRUE, &input.file);
+    g_assert_cmpint(launcher_input_stays(&launcher, look, &input, names_files), ==, stays);
+}
+
+static void test_inputs_that_stay(void)
+{
+    Place place = {NULL};
+    set_up(&place);
+    link_upper(&place, "src/link.h", "../usr/include/a.h");
+    link_upper(&place, "src/includes", "../usr/include");
+    assert_stays(&place, "/src/s.c", FALSE, FALSE);
+    assert_stays(&place, "/src/s.c", TRUE, TRUE);
+    assert_stays(&place, "/usr/include/a.h", FALSE, FALSE);
+    assert_stays(&place, "/usr/include/a.h", TRUE, TRUE);
+    assert_stays(&place, "/src/link.h", FALSE, TRUE);
+    assert_stays(&place, "/src/includes/a.h", FALSE, TRUE);
+    assert_stays(&place, "/src/inc/../s.c", FALSE, TRUE);
+    assert_stays(&place, "/src/none.h", FALSE, FALSE);
+    write_upper(&place, "usr/include/assert.h", "of the builder");
+    assert_stays(&place, "/usr/include/assert.h", TRUE, TRUE);
+    tear_down(&place);
+}
+
+static CompileOptions *roams(const char *line, gboolean expected)
+{
+    const SluiceLauncher launcher = {.folder = (char *)"/build/x.bst"};
+    g_auto(GStrv) arguments = g_strsplit(line, " ", -1);
+    LauncherCompile compile = {.question = {.arguments = arguments, .environment = (char *[]){NULL}}};
+    compile.is_clang = g_str_has_prefix(line, "clang");
+    compile.options = compile_options_parse(arguments, -1, -1, NULL);
+    g_test_message("%s", line);
+    g_assert_cmpint(compile.options->reason == NULL && launcher_may_roam(&launcher, &compile), ==, expected);
+    return compile.options;
+}
+
+static void test_commands_that_roam(void)
+{
+    static const char *const good[] = {
+        "gcc -c a.c -o a.o",
+        "gcc -O2 -Wall -I/build/x.bst/inc -I/usr/include/z -c /build/x.bst/a.c -o /build/x.bst/a.o",
+        "gcc -isystem /build/x.bst/inc -c a.c -MD -MT /build/x.bst/a.o -MF a.d",
+        "clang++ -std=c++17 -fno-rtti -c a.cc",
+        "gcc -fPIC -fvisibility=hidden -DNDEBUG -DX=y -c a.c",
+        NULL};
+    static const char *const bad[] = {"gcc -g -c a.c",
+                                      "gcc -flto -c a.c",
+                                      "gcc -c a.c -DX=/build/x.bst",
+                                      "gcc -c a.c -DX=__FILE__",
+                                      "gcc -c a.c -I/build/x.bst2",
+                                      "gcc -c a.c -ffile-prefix-map=/build=X",
+                                      "gcc -c a.c -ffile-prefix-map=/build/x.bst=X",
+                                      "gcc -c a.c -finstrument-functions-exclude-file-list=one",
+                                      "clang -c a.c -funique-internal-linkage-names",
+                                      "clang -c a.c -fsanitize=undefined -fsanitize-undefined-strip-path-components=1",
+                                      "gcc -c a.c -fexec-charset=IBM1047",
+                                      "gcc -c a.c -finput-charset=UTF-16",
+                                      "gcc -c a.c -isystem inc",
+                                      "gcc -c a.c -isysteminc",
+                                      "gcc -c a.c -Wp,-I/build/x.bst",
+                                      "gcc -c a.c -Wa,-I/build/x.bst",
+                                      "gcc -c a.c -B/build/x.bst",
+                                      "/build/x.bst/gcc -c a.c",
+                                      "gcc -c a.c -MD -MT \001/a.o",
+                                      NULL};
+    for (const char *const *line = good; *line != NULL; line++)
+        compile_options_free(roams(*line, TRUE));
+    for (const char *const *line = bad; *line != NULL; line++)
+        compile_options_free(roams(*line, FALSE));
+}
+
+static void assert_moved(const char *line, const char *rules, const char *moved)
+{
+    LauncherCompile compile = {.is_clang = g_str_has_prefix(line, "clang")};
+    g_auto(GStrv) arguments = g_strsplit(line, " ", -1);
+    compile.options = compile_options_parse(arguments, -1, -1, NULL);
+    g_autoptr(GBytes) before = g_bytes_new(rules, strlen(rules));
+    g_autoptr(GBytes) after = launcher_move_rules(before, &compile, "/b/one", "/build/another");
+    if (moved == NULL)
+        g_assert_null(after);
+    else
+        g_assert_cmpmem(g_bytes_get_data(after, NULL), g_bytes_get_size(after), moved, strlen(moved));
+    compile_options_free(compile.options);
+}
+
+static void test_rules(void)
+{
+    static const char gcc[] = "gcc -c /build/another/a.c -MD -MP -MT /build/another/a.o -MF a.d";
+    static const char clang[] = "clang -c /build/another/a.c -MD -MT /build/another/a.o -MF a.d";
+    assert_moved(gcc, "/b/one/a.o: /b/one/a.c /b/one/inc/h.h /usr/include/x.h\n/b/one/inc/h.h:\n/usr/include/x.h:\n",
+                 "/build/another/a.o: /build/another/a.c /build/another/inc/h.h \\\n /usr/include/x.h\n"
+                 "/build/another/inc/h.h:\n/usr/include/x.h:\n");
+    assert_moved(clang, "/b/one/a.o: /b/one/a.c /b/one/inc/h.h /usr/include/x.h\n",
+                 "/build/another/a.o: /build/another/a.c /build/another/inc/h.h \\\n  /usr/include/x.h\n");
+    assert_moved(gcc, "something: else\n", NULL);
+    assert_moved(gcc, "", NULL);
 }
 
 static void test_moving(void)
@@ -369,7 +457,7 @@ static void test_moving(void)
         {"/src2/a.c", "/src2/a.c", "/src2/a.c"},
         {"a/src/a.c", "a/src/a.c", "a/b/c/a.c"},
         {"/src/../src/x /src/y", "/b/c/../src/x /src/y", "/b/c/../b/c/x /b/c/y"},
-        {"/src=/usr", "/b/c=/usr", "/b/c=/usr"},
+        {"/src=/usr", "/src=/usr", "/src=/usr"},
         {"", "", ""},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -466,6 +554,9 @@ int main(int argc, char **argv)
     g_test_add_func("/launcher/removed", test_removed);
     g_test_add_func("/launcher/manifest", test_manifest);
     g_test_add_func("/launcher/roaming", test_roaming);
+    g_test_add_func("/launcher/inputs-that-stay", test_inputs_that_stay);
+    g_test_add_func("/launcher/commands-that-roam", test_commands_that_roam);
+    g_test_add_func("/launcher/rules", test_rules);
     g_test_add_func("/launcher/moving", test_moving);
     g_test_add_func("/launcher/many-variants", test_many_variants);
     g_test_add_func("/launcher/trace", test_trace);
