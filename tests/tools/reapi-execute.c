@@ -85,19 +85,6 @@ int reapi_make_action(int argc, char **argv)
 
 /* ---- Executing ------------------------------------------------------------------------------------------------------------------ */
 
-static uint64_t number_of(GBytes *message, uint32_t number)
-{
-    SluiceWireReader reader;
-    SluiceWireField field;
-    gsize length = 0;
-    const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
-    sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
-    while (sluice_wire_next(&reader, &field, NULL))
-        if (field.number == number && field.type == SLUICE_WIRE_VARINT)
-            return field.value;
-    return 0;
-}
-
 static void print_text(const char *label, GBytes *message, uint32_t number)
 {
     g_autoptr(GBytes) text = reapi_field(message, number);
@@ -119,7 +106,7 @@ static void print_output(const SluiceWireField *field)
     g_autoptr(GBytes) output = g_bytes_new(field->data, field->length);
     switch (field->number) {
     case 2:
-        print_text(number_of(output, 4) ? "program" : "file", output, 1);
+        print_text(reapi_number(output, 4) ? "program" : "file", output, 1);
         print_digest(" ", output, 2);
         break;
     case 3:
@@ -145,7 +132,7 @@ void reapi_print_result(GBytes *result)
     SluiceWireField field;
     gsize length = 0;
     const void *data = g_bytes_get_data(result, &length);
-    printf("exit %d", (int)number_of(result, 4));
+    printf("exit %d", (int)reapi_number(result, 4));
     print_digest("\nstdout ", result, 6);
     print_digest("\nstderr ", result, 8);
     puts("");
@@ -160,14 +147,14 @@ static int print_response(GBytes *response)
     g_autoptr(GBytes) status = reapi_field(response, 3), result = reapi_field(response, 1),
                       details = reapi_field(status, 3);
     if (result != NULL) {
-        puts(number_of(response, 2) ? "cached" : "executed");
+        puts(reapi_number(response, 2) ? "cached" : "executed");
         reapi_print_result(result);
         print_text("message", response, 5);
         puts("");
     }
     if (status == NULL)
         return 0;
-    printf("status %s", rpc_status_name((grpc_status_code)number_of(status, 1)));
+    printf("status %s", rpc_status_name((grpc_status_code)reapi_number(status, 1)));
     print_text("", status, 2);
     puts(details != NULL ? " with details" : "");
     return 1;
@@ -179,7 +166,7 @@ static void print_stages(const GPtrArray *operations)
     static const char *const names[] = {"UNKNOWN", "CACHE_CHECK", "QUEUED", "EXECUTING", "COMPLETED"};
     for (guint i = 0; i + 1 < operations->len; i++) {
         g_autoptr(GBytes) any = reapi_field(operations->pdata[i], 2), metadata = reapi_field(any, 2);
-        printf("stage %s\n", names[MIN(number_of(metadata, 1), G_N_ELEMENTS(names) - 1)]);
+        printf("stage %s\n", names[MIN(reapi_number(metadata, 1), G_N_ELEMENTS(names) - 1)]);
     }
 }
 
@@ -246,7 +233,7 @@ static gboolean execute_one(RpcClient *client, const SluiceDigest *action)
     g_autoptr(GBytes) any = reapi_field(answer.replies->pdata[answer.replies->len - 1], 5),
                       response = reapi_field(any, 2);
     g_autoptr(GBytes) result = reapi_field(response, 1), status = reapi_field(response, 3);
-    return result != NULL && number_of(result, 4) == 0 && number_of(status, 1) == 0;
+    return result != NULL && reapi_number(result, 4) == 0 && reapi_number(status, 1) == 0;
 }
 
 static gpointer execute_some(gpointer data)

@@ -1,16 +1,27 @@
 #include "reapi-message.h"
 
-GBytes *reapi_field(GBytes *message, uint32_t number)
+static gboolean find(GBytes *message, uint32_t number, SluiceWireType type, SluiceWireField *field)
 {
     SluiceWireReader reader;
-    SluiceWireField field;
     gsize length = 0;
     const void *data = message != NULL ? g_bytes_get_data(message, &length) : NULL;
     sluice_wire_reader_init(&reader, length > 0 ? data : "", length);
-    while (sluice_wire_next(&reader, &field, NULL))
-        if (field.number == number && field.type == SLUICE_WIRE_BYTES)
-            return g_bytes_new(field.data, field.length);
-    return NULL;
+    while (sluice_wire_next(&reader, field, NULL))
+        if (field->number == number && field->type == type)
+            return TRUE;
+    return FALSE;
+}
+
+GBytes *reapi_field(GBytes *message, uint32_t number)
+{
+    SluiceWireField field;
+    return find(message, number, SLUICE_WIRE_BYTES, &field) ? g_bytes_new(field.data, field.length) : NULL;
+}
+
+uint64_t reapi_number(GBytes *message, uint32_t number)
+{
+    SluiceWireField field;
+    return find(message, number, SLUICE_WIRE_VARINT, &field) ? field.value : 0;
 }
 
 SluiceDigest reapi_upload(RpcClient *client, const GByteArray *blob)

@@ -1,4 +1,4 @@
-# Sourced by tests with clients of the action-proxies, behind lib.sh: elements whose scripts are clients, and an environment that is another.
+# Sourced by tests with clients of the action-proxies, behind lib.sh: elements whose scripts are clients.
 [ -x "${REAPI_CLIENT:?}" ] || {
 	echo "SKIP: no test client"
 	exit 77
@@ -6,20 +6,6 @@
 
 # What the scripts of a test know beside `client`'s own: set by the test.
 client_prelude=
-
-# other_environment: other.bst, which is base.bst and a header
-other_environment() {
-	mkdir -p "$work/project/files/more/etc"
-	echo header >"$work/project/files/more/etc/header.h"
-	element other.bst <<-'END'
-		kind: import
-		depends:
-		- base.bst
-		sources:
-		- kind: local
-		  path: files/more
-	END
-}
 
 # client NAME BASE [cache-writes] [build-uid]: an element with a client that runs the script on the standard input.  It has $server, $out (the artifact),
 # r (the client, with its server), put (a message on its standard input, into the store).

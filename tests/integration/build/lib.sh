@@ -121,6 +121,20 @@ new_project() {
 	END
 }
 
+# other_environment: other.bst, which is base.bst and a header
+other_environment() {
+	mkdir -p "$work/project/files/more/etc"
+	echo header >"$work/project/files/more/etc/header.h"
+	element other.bst <<-'END'
+		kind: import
+		depends:
+		- base.bst
+		sources:
+		- kind: local
+		  path: files/more
+	END
+}
+
 # contains FILE TEXT
 contains() {
 	grep -qF -- "$2" "$1"

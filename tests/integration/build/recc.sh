@@ -5,22 +5,11 @@ here=$(dirname "$0")
 source "$here/lib.sh"
 # shellcheck source=tests/integration/build/machines.sh
 source "$here/machines.sh"
-# the host's compiler, as its packages installed it
-"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname ln \
-	expr make sed || exit $?
-
+# shellcheck source=tests/integration/build/compilers.sh
+source "$here/compilers.sh"
 echo '#define STAMP __TIME__' >"$work/root/usr/include/stamped.h"
 new_project
-mkdir -p "$work/project/files/more/etc"
-echo changed >"$work/project/files/more/etc/toolchain"
-element other.bst <<'END'
-kind: import
-depends:
-- base.bst
-sources:
-- kind: local
-  path: files/more
-END
+other_environment
 
 # a small project: four sources, a generated header, a folder on the search path that is absent
 make_sources() {
@@ -69,12 +58,6 @@ compiles() {
 			  path: files/$3
 		END
 	} | element "$1.bst"
-}
-
-# counts ELEMENT TEXT: what the log of its build tells of the cache
-counts() {
-	sluice artifact log "$1.bst"
-	grep -qF "Compile cache: $2" "$work/output"
 }
 
 same_files() {

@@ -3,9 +3,8 @@
 here=$(dirname "$0")
 # shellcheck source=tests/integration/build/lib.sh
 source "$here/lib.sh"
-# the host's compiler, as its packages installed it
-"$here/../../tools/compiler-root" "$work/root" sh cat mkdir ls touch cp rm mv cmp cut grep find sort sha256sum sleep seq env dirname \
-	expr make sed || exit $?
+# shellcheck source=tests/integration/build/compilers.sh
+source "$here/compilers.sh"
 new_project
 
 # all paths are absolute, as cmake writes them
@@ -76,12 +75,6 @@ same() {
 	rm -rf "$work/out"
 	app "$1" on
 	return $result
-}
-
-# counts NAME TEXT: what the log of its build tells of the cache
-counts() {
-	sluice artifact log "$1.bst"
-	grep -qF "Compile cache: $2" "$work/output"
 }
 
 app one on
