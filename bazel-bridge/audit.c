@@ -28,6 +28,7 @@ struct SluiceAudits {
 typedef struct {
     SluiceDigest key, action, known;
     SluiceOrigin *asked;
+    gboolean lacking; /* what it needs was not there */
 } Item;
 
 static Item *item_new(SluiceCall *call, const SluiceDigest *key, const SluiceDigest *action, const SluiceDigest *known)
@@ -52,7 +53,7 @@ static void item_free(Item *item)
 typedef struct {
     SluiceAudits *audits;
     SluiceStore *store;
-    const Item *item;
+    Item *item;
     SluiceOrigin made; /* who made what is cached */
     SluiceAction *action;
     GBytes *cached, *own;
@@ -132,7 +133,8 @@ static gboolean compare(Audit *audit, const SluiceOutputs *again)
 
 static SluiceAuditVerdict judge(Audit *audit, GError **error)
 {
-    if (!load_action(audit, error) || !(audit->was = sluice_outputs_read(audit->store, audit->cached, error)) ||
+    audit->item->lacking = !load_action(audit, error);
+    if (audit->item->lacking || !(audit->was = sluice_outputs_read(audit->store, audit->cached, error)) ||
         !(audit->is = execute(audit, &audit->own, error)))
         return SLUICE_AUDIT_IMPOSSIBLE;
     if (!compare(audit, NULL))
@@ -202,8 +204,9 @@ static gboolean take_its_place(Audit *audit, GBytes *result, GBytes *note, const
         if (changed)
             return TRUE;
         g_autoptr(GBytes) now = sluice_store_get_result(audit->store, &audit->item->key, error);
-        if (now == NULL || !sluice_result_digest_outputs(audit->store, now, &outputs) ||
-            !sluice_digest_equal(&outputs, wrong))
+        if (now == NULL)
+            return *error == NULL && fail(error, "it has gone meanwhile");
+        if (!sluice_result_digest_outputs(audit->store, now, &outputs) || !sluice_digest_equal(&outputs, wrong))
             return FALSE;
         g_bytes_unref(audit->cached);
         audit->cached = g_steal_pointer(&now);
@@ -230,7 +233,7 @@ static gboolean replace(Audit *audit, GError **error)
     g_autoptr(GBytes) note = sluice_origin_encode(fresh);
     GBytes *result = audit->dropped ? NULL : audit->own;
     if (!take_its_place(audit, result, note, &wrong, error))
-        return error == NULL || *error == NULL ? fail(error, "another result has taken its place meanwhile") : FALSE;
+        return *error == NULL && fail(error, "another result has taken its place meanwhile");
     return result == NULL || endpoint->upstream == NULL ||
            sluice_upstream_enqueue(endpoint->upstream, &audit->item->key, result, error);
 }
@@ -279,7 +282,7 @@ static void report(const Audit *audit, SluiceAuditVerdict verdict, const char *r
 }
 
 /* NONE: it was given up. */
-static SluiceAuditVerdict audit_item(SluiceAudits *audits, const Item *item)
+static SluiceAuditVerdict audit_item(SluiceAudits *audits, Item *item)
 {
     g_auto(Audit) audit = {.audits = audits, .store = audits->endpoint->bridge->store, .item = item};
     g_autoptr(GError) error = NULL;
@@ -307,7 +310,7 @@ static void audit_thread(gpointer data, gpointer user_data)
         COUNT_VERDICT(audits->endpoint, SLUICE_AUDIT_NONE, -1);
     }
     g_mutex_lock(&audits->lock);
-    if (verdict == SLUICE_AUDIT_IMPOSSIBLE) /* what lacked may come */
+    if (item->lacking) /* it may come */
         g_hash_table_remove(audits->known, &item->known);
     item_free(item);
     if (--audits->pending == 0)

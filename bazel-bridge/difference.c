@@ -81,8 +81,7 @@ static gboolean open_tree(Walk *walk, const SluiceDigest *digest, SluiceDigest *
     GError *problem = NULL;
     gsize length = 0;
     *root = sluice_digest_empty;
-    walk->outputs->tree_bytes += digest->size;
-    if (digest->size > SLUICE_LIMIT_TREE || walk->outputs->tree_bytes > SLUICE_LIMIT_TREE) {
+    if (digest->size > SLUICE_LIMIT_TREE || (walk->outputs->tree_bytes += digest->size) > SLUICE_LIMIT_TREE) {
         g_set_error_literal(error, SLUICE_PROTO_ERROR, SLUICE_PROTO_ERROR_WIRE,
                             "its trees are too large to compare them");
         return FALSE;

@@ -362,13 +362,18 @@ static void on_staged(unsigned stage, gpointer job)
     set_stage(job, (SluiceExecutionStage)stage);
 }
 
-/* FALSE: it has to be run here.  A cluster that was demanded, or is all that there is, and cannot is the action's failure. */
-static gboolean run_on_cluster(SluiceJob *job)
+/* Whether it is a result that an audit here has shown to be wrong. */
+static gboolean is_refused(SluiceJob *job, const SluiceClusterOutcome *outcome)
+{
+    return outcome->code == GRPC_STATUS_OK && !outcome->failed &&
+           sluice_origin_refuses(job->executions->endpoint->bridge->store, &job->key, outcome->result, job->origin);
+}
+
+/* Where nothing is executed here, the cluster has to do again what it had a wrong result of. */
+static gboolean execute_there(SluiceJob *job, SluiceClusterOutcome *outcome, GError **error)
 {
     SluiceEndpoint *endpoint = job->executions->endpoint;
     const SluiceAction *action = job->action;
-    g_auto(SluiceClusterOutcome) outcome = {0};
-    GError *error = NULL;
     SluiceClusterRequest request = {endpoint->environment,
                                     action->digest,
                                     action->command,
@@ -376,24 +381,38 @@ static gboolean run_on_cluster(SluiceJob *job)
                                     action->skip_lookup || action->do_not_cache,
                                     on_staged,
                                     job};
-    if (sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, &outcome, &error)) {
-        if (outcome.code == GRPC_STATUS_OK && !outcome.failed &&
-            sluice_origin_refuses(endpoint->bridge->store, &job->key, outcome.result, job->origin)) {
-            /* it has a result that an audit here has shown to be wrong */
-            if (job->executions->executor.execute != NULL)
-                return FALSE;
-            job->failure = sluice_operation_failed(job->name, &action->digest, GRPC_STATUS_FAILED_PRECONDITION,
-                                                   "the cluster has a result that an audit has shown to be wrong");
-            return TRUE;
-        }
+    gboolean done = sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, outcome, error);
+    if (!done || request.skip_lookup || job->executions->executor.execute != NULL || !is_refused(job, outcome))
+        return done;
+    request.skip_lookup = TRUE;
+    sluice_cluster_outcome_clear(outcome);
+    *outcome = (SluiceClusterOutcome){0};
+    return sluice_upstream_execute(endpoint->upstream, &request, job->cancellable, outcome, error);
+}
+
+/* FALSE: it has to be run here.  A cluster that was demanded, or is all that there is, and cannot is the action's failure. */
+static gboolean run_on_cluster(SluiceJob *job)
+{
+    SluiceEndpoint *endpoint = job->executions->endpoint;
+    const SluiceDigest *digest = &job->action->digest;
+    gboolean here = job->executions->executor.execute != NULL;
+    g_auto(SluiceClusterOutcome) outcome = {0};
+    GError *error = NULL;
+    if (execute_there(job, &outcome, &error)) {
+        gboolean refused = is_refused(job, &outcome);
+        if (refused && !here)
+            job->failure = sluice_operation_failed(job->name, digest, GRPC_STATUS_ABORTED,
+                                                   "the cluster makes a result that an audit has shown to be wrong");
+        if (refused)
+            return !here;
         SLUICE_COUNT(endpoint, executed, 1);
         take_cluster_outcome(job, &outcome);
         return TRUE;
     }
-    gboolean final = endpoint->upstream->required || job->executions->executor.execute == NULL ||
-                     g_cancellable_is_cancelled(job->cancellable) || error->domain == SLUICE_PROTO_ERROR;
+    gboolean final = endpoint->upstream->required || !here || g_cancellable_is_cancelled(job->cancellable) ||
+                     error->domain == SLUICE_PROTO_ERROR;
     if (final)
-        job->failure = sluice_operation_failed(job->name, &action->digest,
+        job->failure = sluice_operation_failed(job->name, digest,
                                                error->domain == SLUICE_PROTO_ERROR ? GRPC_STATUS_INVALID_ARGUMENT
                                                                                    : GRPC_STATUS_UNAVAILABLE,
                                                error->message);

@@ -172,7 +172,7 @@ check_not "nothing is said of a refusal" contains "$work/output" "refused"
 # audited NAME POLICY: of an action that runs long enough, and of what comes on standard input while its first hit is audited
 audited() {
 	client "$1" base.bst "$2" <<-END
-		a=\$(action out=made -- sh -c 'sleep 0.7; cp in.txt made; : $1')
+		a=\$(action out=made -- sh -c 'sleep 1.5; cp in.txt made; : $1')
 		$(cat)
 		echo \$a >\$out/$1
 	END
@@ -244,10 +244,12 @@ done'
 for i in 1 2; do
 	client many$i base.bst <<<"$many # $i"
 	sluice build --audit-hits 50 many$i.bst
+	check "some of the hits are audited" test "$status" -eq 0
 	chosen[i]=$(sed -n 's/.*Audit: \([0-9]*\) hits.*/\1/p' "$work/output")
+	check "and each of them once" contains "$work/output" ": ${chosen[i]} the same, 0 wrong"
 done
-check "a share of them" test "${chosen[1]}" -gt 2 -a "${chosen[1]}" -lt 18
-check "always the same" test "${chosen[1]}" -eq "${chosen[2]}"
+check "a share of them: ${chosen[1]}" test "${chosen[1]}" -gt 2 -a "${chosen[1]}" -lt 18
+check "always the same: ${chosen[2]}" test "${chosen[1]}" -eq "${chosen[2]}"
 echo 'execution: {audit-hits: 100}' >"$work/audit.conf"
 client configured base.bst <<<"$many # configured"
 sluice --config "$work/audit.conf" build configured.bst

@@ -131,6 +131,50 @@ static void test_bomb(void)
     fixture_close(&fixture);
 }
 
+/* One large Tree under many names: each of them is read. */
+static void test_many_trees(void)
+{
+    enum { SIZE = 8 * SLUICE_MIB, MANY = SLUICE_LIMIT_TREE / SIZE };
+    Fixture fixture;
+    fixture_open(&fixture);
+    for (int more = 0; more <= 1; more++) {
+        GByteArray *tree = g_byte_array_new(), *result = g_byte_array_new();
+        g_autofree char *padding = g_malloc0(SIZE);
+        sluice_wire_put_bytes(tree, 1, NULL, 0);
+        sluice_wire_put_bytes(tree, 1000, padding, SIZE - 2 * (1 + !more) * 16); /* a field that nobody knows */
+        SluiceDigest digest = fixture_put_array(&fixture, tree);
+        for (int i = 0; i < MANY + more; i++) {
+            g_autofree char *name = g_strdup_printf("dir%d", i);
+            fixture_put_node(result, 3, name, 3, &digest);
+        }
+        g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(result);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SluiceOutputs) outputs = sluice_outputs_read(fixture.store, bytes, &error);
+        g_assert_true((outputs == NULL) == more);
+        if (more)
+            g_assert_nonnull(strstr(error->message, "trees are too large"));
+    }
+    fixture_close(&fixture);
+}
+
+/* Of a path that is longer than anybody reads, the beginning is told. */
+static void test_long_names(void)
+{
+    Fixture fixture;
+    fixture_open(&fixture);
+    SluiceDigest file = fixture_put(&fixture, "content");
+    g_autofree char *name = g_strnfill(2000, 'x');
+    GByteArray *was = g_byte_array_new(), *is = g_byte_array_new();
+    put_file(was, 2, name, &file, FALSE);
+    g_autoptr(SluiceOutputs) cached = read_outputs(&fixture, was), own = read_outputs(&fixture, is);
+    g_auto(SluiceDifferences) found = {0};
+    sluice_outputs_compare(cached, own, NULL, &found);
+    g_assert_cmpuint(found.outputs->len, ==, 1);
+    g_assert_cmpuint(strlen(found.outputs->pdata[0]), <, 400);
+    g_assert_true(g_str_has_prefix(found.outputs->pdata[0], "xxxxxxxx"));
+    fixture_close(&fixture);
+}
+
 static void test_absent(void)
 {
     Fixture fixture;
@@ -186,6 +230,8 @@ int main(int argc, char **argv)
     g_test_add_func("/difference/forms", test_forms);
     g_test_add_func("/difference/differences", test_differences);
     g_test_add_func("/difference/bomb", test_bomb);
+    g_test_add_func("/difference/many-trees", test_many_trees);
+    g_test_add_func("/difference/long-names", test_long_names);
     g_test_add_func("/difference/absent", test_absent);
     g_test_add_func("/origin/round-trip", test_origins);
     return g_test_run();

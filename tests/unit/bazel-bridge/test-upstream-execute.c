@@ -1,4 +1,5 @@
 /* Actions for a cluster: how they are rewritten, and one executed by another endpoint as the cluster. */
+#include "difference.h"
 #include "served.h"
 #include "upstream.h"
 
@@ -290,6 +291,8 @@ typedef struct {
     _Atomic int exit_code;
     _Atomic int break_off;
     unsigned warnings;
+    const char *said_there;
+    SluiceDigest environment; /* of this side's endpoint */
 } Two;
 
 static gboolean finish(SluiceStore *store, const SluiceExecution *execution, const char *said,
@@ -314,7 +317,7 @@ static gboolean execute_there(const SluiceExecution *execution, GCancellable *ca
         return FALSE;
     }
     outcome->exit_code = two->exit_code;
-    return finish(two->cluster.fixture.store, execution, "there", outcome, error);
+    return finish(two->cluster.fixture.store, execution, two->said_there, outcome, error);
 }
 
 static gboolean execute_here(const SluiceExecution *execution, GCancellable *cancellable,
@@ -330,11 +333,13 @@ static void on_warning(const char *message, gpointer data)
     ((Two *)data)->warnings++;
 }
 
-static void two_open(Two *two, SluiceDigest *action)
+/* `executes`: this side can, too. */
+static void two_open_as(Two *two, gboolean executes, SluiceDigest *action)
 {
     GError *error = NULL;
     Bench bench;
     memset(two, 0, sizeof *two);
+    two->said_there = "there";
     served_open(&two->cluster, NULL, SLUICE_CACHE_WRITES_TRUSTED);
     const SluiceExecutor there = {execute_there, two, 2, 0}, here = {execute_here, two, 2, 0};
     const SluiceEndpointPolicy cluster = {NULL, SLUICE_CACHE_WRITES_TRUSTED, "cluster", &there};
@@ -349,8 +354,9 @@ static void two_open(Two *two, SluiceDigest *action)
     two->upstream = sluice_upstream_new(two->here.store, &config, NULL, on_warning, two, &error);
     g_assert_true(sluice_upstream_check(two->upstream, &error));
     two->bridge = sluice_bridge_new(two->here.store, &error);
-    const SluiceEndpointPolicy policy = {&bench.environment, SLUICE_CACHE_WRITES_EXECUTED, "here", &here,
-                                         two->upstream};
+    const SluiceEndpointPolicy policy = {&bench.environment, SLUICE_CACHE_WRITES_EXECUTED, "here",
+                                         executes ? &here : NULL, two->upstream};
+    two->environment = bench.environment;
     endpoint = sluice_endpoint_new(two->bridge, &policy, &error);
     g_autofree char *address = g_strdup_printf("unix:%s/here", two->here.directory);
     g_assert_true(sluice_endpoint_listen(endpoint, address, NULL, &error));
@@ -361,6 +367,11 @@ static void two_open(Two *two, SluiceDigest *action)
     bench.fixture = two->here;
     bench.command = fixture_put_array(&two->here, command);
     *action = fixture_put_array(&two->here, action_new(&bench, NULL));
+}
+
+static void two_open(Two *two, SluiceDigest *action)
+{
+    two_open_as(two, TRUE, action);
 }
 
 static void two_close(Two *two)
@@ -470,6 +481,43 @@ static void test_lost_there(void)
     two_close(&two);
 }
 
+/* As an audit does that finds the entry to be wrong. */
+static void refuse(Two *two, const SluiceDigest *action)
+{
+    SluiceDigest key;
+    gboolean changed;
+    g_auto(SluiceOrigin) origin = {.producer = SLUICE_PRODUCER_EXECUTOR, .has_refused = TRUE};
+    sluice_witness_key(&two->environment, action, &key, NULL);
+    g_autoptr(GBytes) entry = sluice_store_get_result(two->here.store, &key, NULL);
+    g_assert_true(sluice_result_digest_outputs(two->here.store, entry, &origin.refused));
+    g_autoptr(GBytes) note = sluice_origin_encode(&origin);
+    g_assert_true(sluice_store_change_result(two->here.store, &key, entry, NULL, note, &changed, NULL) && changed);
+}
+
+/* What an audit refused is not taken from the cluster again: it is executed here; or there, and not out of the cache. */
+static void test_refused_there(void)
+{
+    for (int executes = 0; executes <= 1; executes++) {
+        Two two;
+        SluiceDigest action;
+        g_autofree char *first = NULL, *second = NULL, *third = NULL;
+        two_open_as(&two, executes, &action);
+        g_autoptr(GBytes) wrong = run(&two, &action, &first);
+        g_assert_cmpstr(first, ==, "there");
+        refuse(&two, &action);
+        g_autoptr(GBytes) again = run(&two, &action, &second);
+        g_autoptr(GBytes) status = served_bytes(again, 3);
+        g_assert_cmpstr(second, ==, executes ? "here" : NULL);
+        g_assert_cmpint(two.locally, ==, executes);
+        g_assert_cmpint(two.there, ==, executes ? 1 : 2);
+        g_assert_cmpuint(served_number(status, 1), ==, executes ? GRPC_STATUS_OK : GRPC_STATUS_ABORTED);
+        two.said_there = "something else";
+        g_autoptr(GBytes) right = run(&two, &action, &third);
+        g_assert_cmpstr(third, ==, executes ? "here" : "something else");
+        two_close(&two);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -484,6 +532,7 @@ int main(int argc, char **argv)
     g_test_add_func("/upstream-execute/failure-there", test_failure_there);
     g_test_add_func("/upstream-execute/broken-there", test_broken_there);
     g_test_add_func("/upstream-execute/lost-there", test_lost_there);
+    g_test_add_func("/upstream-execute/refused-there", test_refused_there);
     int status = g_test_run();
     grpc_shutdown();
     return status;
