@@ -193,7 +193,7 @@ static gboolean is_broken(const char *word)
     return slashes % 2 == 1;
 }
 
-/* Some shells break "--name=value" into three words; and a line in one piece was broken at escaped blanks, too. */
+/* Some shells break "--name=value" into three words; and a line in one piece was broken at escaped blanks, too, which shells do not count. */
 static char **join_parts(char **words, guint *current)
 {
     GPtrArray *out = g_ptr_array_new();
@@ -201,6 +201,7 @@ static char **join_parts(char **words, guint *current)
     for (guint i = 0; words[i] && i <= end; i++) {
         char *last = out->len ? out->pdata[out->len - 1] : NULL;
         gboolean blank = i > 0 && is_broken(words[i - 1]);
+        end += is_broken(words[i]);
         gboolean assigned = strcmp(words[i], "=") == 0 || (i > 1 && strcmp(words[i - 1], "=") == 0);
         if (!last || !(blank || (assigned && g_str_has_prefix(last, "--")))) {
             g_ptr_array_add(out, g_strdup(words[i]));
