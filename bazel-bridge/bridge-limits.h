@@ -153,7 +153,7 @@ enum {
     SLUICE_LIMIT_TRACED = 64 * SLUICE_KIB,
     SLUICE_LIMIT_LAUNCHER_OUTPUTS = 16,
     SLUICE_LIMIT_LAUNCHER_OUTPUT = 256 * SLUICE_MIB,
-    /* Bytes of outputs that all compiles of a sandbox together have in memory; files of which one thing each is remembered. */
+    /* Bytes of outputs, and of inputs that are new, that all compiles of a sandbox together have in memory; files of which one thing each is remembered. */
     SLUICE_LIMIT_LAUNCHER_HELD = 512 * SLUICE_MIB,
     SLUICE_LIMIT_LAUNCHER_MEMORY = 64 * SLUICE_KIB,
     SLUICE_LIMIT_LAUNCHER_REASONS = 64,

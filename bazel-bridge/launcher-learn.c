@@ -36,19 +36,14 @@ static void products_init(Products *products, const CompileOptions *options)
 /* All compiles together hold so much: their outputs are as large as a builder makes them. */
 static gboolean hold(SluiceLauncher *launcher, Products *products, gsize bytes)
 {
-    g_mutex_lock(&launcher->lock);
-    gboolean room = launcher->held + bytes <= SLUICE_LIMIT_LAUNCHER_HELD;
-    launcher->held += room ? bytes : 0;
-    g_mutex_unlock(&launcher->lock);
+    gboolean room = launcher_hold(launcher, bytes);
     products->held += room ? bytes : 0;
     return room;
 }
 
 static void products_clear(SluiceLauncher *launcher, Products *products)
 {
-    g_mutex_lock(&launcher->lock);
-    launcher->held -= products->held;
-    g_mutex_unlock(&launcher->lock);
+    launcher_let_go(launcher, products->held);
     g_ptr_array_unref(products->paths);
     g_ptr_array_unref(products->contents);
 }
@@ -141,7 +136,9 @@ static gboolean is_source(const Learning *learning, const char *path, const Slui
 
 static const char *add_found(Learning *learning, const char *path, ManifestInput *input)
 {
-    if (input->file.kind == SLUICE_STAGED_UNKNOWN || input->file.kind == SLUICE_STAGED_MISSING)
+    if (input->file.kind == SLUICE_STAGED_UNKNOWN)
+        return "untraceable";
+    if (input->file.kind == SLUICE_STAGED_MISSING)
         return "input-vanished";
     if (input->file.kind == SLUICE_STAGED_FILE) {
         if (!input->file.digested)
@@ -159,7 +156,7 @@ static const char *add_path(Learning *learning, const char *path, LauncherTraceK
     ManifestInput input = {.path = path};
     gboolean product = is_product(learning, path);
     learning->written += product && (kind == LAUNCHER_TRACE_WRITTEN || kind == LAUNCHER_TRACE_REWRITTEN);
-    /* where it runs is there, or it would not run; under which name, counts only where that is in the key */
+    /* where it runs is there, or it would not run */
     if (is_ignored(path) || product || g_str_equal(path, learning->compile->question.directory))
         return NULL;
     if (is_of_kernel(path))
@@ -172,33 +169,47 @@ static const char *add_path(Learning *learning, const char *path, LauncherTraceK
     learning->source_seen |= kind == LAUNCHER_TRACE_FOUND && g_str_equal(path, learning->compile->source);
     if (kind == LAUNCHER_TRACE_FOUND)
         return add_found(learning, path, &input);
+    if (input.file.kind == SLUICE_STAGED_UNKNOWN)
+        return "untraceable";
     if (input.file.kind != SLUICE_STAGED_MISSING)
         return "input-appeared";
     g_array_append_val(learning->inputs, input);
     return NULL;
 }
 
-/* gcc has its assembler found along PATH, by the library, which the trace does not see: where it was not is as much an input as where it is. */
+static const char *add_place(Learning *learning, const char *folder, const LauncherTrace *log)
+{
+    char *path = g_strconcat(*folder != '\0' ? folder : ".", "/as", NULL);
+    ManifestInput input = {.path = path};
+    g_ptr_array_add(learning->paths, path);
+    if (is_of_kernel(path))
+        return "device-input";
+    if (g_hash_table_contains(log->paths, path))
+        return NULL;
+    sluice_look_at(learning->look, path, TRUE, &input.file);
+    if (input.file.kind != SLUICE_STAGED_MISSING)
+        return add_found(learning, path, &input);
+    g_array_append_val(learning->inputs, input);
+    return NULL;
+}
+
+/* gcc has its assembler found along PATH, by the library, which the trace does not see: where it was not is as much an input as where it is.  Which of
+ * them can be executed is not looked at, so all count. */
 static const char *add_assembler(Learning *learning, const LauncherTrace *log)
 {
+    enum { PLACES_MAX = 64 };
     const char *list = g_environ_getenv(learning->compile->question.environment, "PATH");
-    g_auto(GStrv) places = g_strsplit(list != NULL ? list : "", ":", -1);
-    for (char **place = places; *place != NULL; place++) {
-        char *path = g_strconcat(**place != '\0' ? *place : ".", "/as", NULL);
-        ManifestInput input = {.path = path};
-        g_ptr_array_add(learning->paths, path);
-        if (is_of_kernel(path))
-            return "device-input";
-        sluice_look_at(learning->look, path, TRUE, &input.file);
-        gboolean seen = g_hash_table_contains(log->paths, path);
-        if (input.file.kind == SLUICE_STAGED_FILE)
-            return seen ? NULL : add_found(learning, path, &input);
-        if (input.file.kind == SLUICE_STAGED_UNKNOWN)
-            return "untraceable";
-        if (!seen)
-            g_array_append_val(learning->inputs, input);
+    if (learning->compile->is_clang || !launcher_assembles(learning->compile->options))
+        return NULL;
+    if (list == NULL)
+        return "untraceable";
+    g_auto(GStrv) places = g_strsplit(list, ":", PLACES_MAX + 1);
+    const char *reason = g_strv_length(places) > PLACES_MAX ? "too-many-inputs" : NULL;
+    for (char **place = places; *place != NULL && reason == NULL; place++) {
+        if (!g_strv_contains((const char *const *)place + 1, *place)) /* the last of those that are equal */
+            reason = add_place(learning, *place, log);
     }
-    return NULL;
+    return reason;
 }
 
 static const char *collect_inputs(Learning *learning, LauncherTrace *log)
@@ -253,24 +264,6 @@ gboolean launcher_uses_time(const void *bytes, gsize length, char *const *enviro
     return counts(find_times(bytes, length), environment, is_clang);
 }
 
-/* Of the store, or of the sandbox, where it is new. */
-static GBytes *read_input(Learning *learning, const ManifestInput *input)
-{
-    GBytes *contents = sluice_store_read(learning->launcher->store, &input->file.digest, NULL);
-    if (contents != NULL)
-        return contents;
-    int fd = sluice_look_open(learning->look, input->path);
-    contents = fd >= 0 ? sluice_staged_read(fd, SLUICE_LIMIT_LAUNCHER_OUTPUT) : NULL;
-    if (fd >= 0)
-        close(fd);
-    SluiceDigest digest;
-    if (contents != NULL)
-        sluice_digest_of_bytes(contents, &digest);
-    if (contents != NULL && !sluice_digest_equal(&digest, &input->file.digest))
-        g_clear_pointer(&contents, g_bytes_unref);
-    return contents;
-}
-
 static int find_traits(const SluiceLauncher *launcher, GBytes *contents)
 {
     gsize length = 0;
@@ -282,6 +275,7 @@ static int find_traits(const SluiceLauncher *launcher, GBytes *contents)
            (shows ? SHOWS_FOLDER : 0);
 }
 
+/* 0: it cannot be read. */
 static int traits_of(Learning *learning, const ManifestInput *input)
 {
     SluiceLauncher *launcher = learning->launcher;
@@ -290,9 +284,9 @@ static int traits_of(Learning *learning, const ManifestInput *input)
     g_mutex_unlock(&launcher->lock);
     if (traits != 0)
         return traits;
-    g_autoptr(GBytes) contents = read_input(learning, input);
+    g_autoptr(GBytes) contents = launcher_read(launcher, learning->look, input->path, &input->file.digest);
     if (contents == NULL)
-        return ~0;
+        return 0;
     traits = find_traits(launcher, contents);
     g_mutex_lock(&launcher->lock);
     if (g_hash_table_size(launcher->traits) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
@@ -305,11 +299,15 @@ static int traits_of(Learning *learning, const ManifestInput *input)
 
 static const char *check_times(Learning *learning)
 {
-    char *const *environment = learning->compile->question.environment;
+    const LauncherCompile *compile = learning->compile;
     for (guint i = 0; i < learning->inputs->len; i++) {
         const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
-        if (input->file.kind == SLUICE_STAGED_FILE &&
-            counts(traits_of(learning, input), environment, learning->compile->is_clang))
+        if (input->file.kind != SLUICE_STAGED_FILE)
+            continue;
+        int traits = traits_of(learning, input);
+        if (traits == 0)
+            return "unreadable-input";
+        if (counts(traits, compile->question.environment, compile->is_clang))
             return "time-macro";
     }
     return NULL;
@@ -414,18 +412,13 @@ static void put_pair(GByteArray *out, uint32_t number, const char *variable)
     sluice_wire_put_bytes(out, number, pair->data, pair->len);
 }
 
-static int compare_strings(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static GBytes *encode_command(const Learning *learning)
 {
     GByteArray *command = g_byte_array_new();
     const LauncherCompile *compile = learning->compile;
     const GPtrArray *arguments = compile->options->arguments;
     g_autoptr(GPtrArray) outputs = g_ptr_array_copy(learning->products->paths, NULL, NULL);
-    g_ptr_array_sort(outputs, compare_strings);
+    g_ptr_array_sort(outputs, launcher_compare_texts);
     for (guint i = 0; i < arguments->len; i++)
         sluice_wire_put_string(command, COMMAND_ARGUMENT, arguments->pdata[i]);
     for (char **variable = compile->question.environment; *variable != NULL; variable++)
@@ -490,7 +483,7 @@ static gboolean keep_manifest(Learning *learning, const ManifestVariant *variant
 {
     const LauncherCompile *compile = learning->compile;
     const SluiceDigest *command = variant->made_in != NULL ? &compile->roaming : &compile->command;
-    g_autoptr(GBytes) old = launcher_read_manifest(learning->launcher, command);
+    g_autoptr(GBytes) old = launcher_read_manifest(learning->launcher, command, TRUE);
     g_autoptr(GBytes) manifest = launcher_manifest_add(old, variant, (ManifestInput *)(void *)learning->inputs->data,
                                                        learning->inputs->len, learning->look);
     if (manifest == NULL)

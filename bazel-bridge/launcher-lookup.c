@@ -1,13 +1,14 @@
 /*
  * launcher-lookup.c - from a command line to the result that is kept for it.
  *
- * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs if that
- * shows in what it makes, the source and its digest.  Where results may roam (launcher-roam.c), there is another key, with a mark for the build
+ * The key of a command is the digest of its text: a tag, the compiler with its digest, the arguments and variables that count, where it runs, the source
+ * and its digest.  Where results may roam (launcher-roam.c), there is another key, with a mark for the build
  * folder.  Under the witness of that and the environment a manifest is kept, which names the actions that came of it and what each of them depends
  * on; under the witness of the action, its result.
  */
 #include "fields.h"
 #include "launcher-private.h"
+#include "recc-config.h"
 #include "upstream.h"
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 /* Changes when a key means something else, or what is learned is another. */
-static const char command_tag[] = "sluice-recc-3";
+static const char command_tag[] = "sluice-recc-4";
 
 void launcher_compile_free(LauncherCompile *compile)
 {
@@ -44,12 +45,12 @@ static void describe(const SluiceLauncher *launcher, const SluiceDigest *action,
     };
 }
 
-GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action)
+GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action, gboolean anywhere)
 {
     SluiceDigest key;
     sluice_witness_key(&launcher->environment, action, &key, NULL);
     GBytes *kept = sluice_store_get_result(launcher->store, &key, NULL);
-    if (kept == NULL && launcher->upstream != NULL && sluice_upstream_is_usable(launcher->upstream)) {
+    if (kept == NULL && anywhere && launcher->upstream != NULL && sluice_upstream_is_usable(launcher->upstream)) {
         g_auto(SluiceOrigin) origin;
         describe(launcher, action, &origin);
         kept = sluice_upstream_lookup(launcher->upstream, &key, &origin, NULL);
@@ -88,7 +89,7 @@ static void put_digest(GByteArray *out, const SluiceDigest *digest)
     put_text(out, sluice_digest_string(digest, text));
 }
 
-static int compare_texts(const void *a, const void *b)
+int launcher_compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -158,20 +159,6 @@ static void put_variables(GByteArray *out, char **environment, gboolean director
     put_text(out, "");
 }
 
-static gboolean is_absolute(gconstpointer path)
-{
-    return *(const char *)path == '/';
-}
-
-/* A compiler leaves out directories that it has already: whether a relative one is an absolute one depends on where it runs. */
-static gboolean mixes_paths(const CompileOptions *options)
-{
-    guint absolute = 0;
-    for (guint i = 0; i < options->search_dirs->len; i++)
-        absolute += is_absolute(options->search_dirs->pdata[i]);
-    return absolute > 0 && absolute < options->search_dirs->len;
-}
-
 /* `folder`, which a mark stands for, or NULL. */
 static void compute_command(const LauncherCompile *compile, const char *folder, SluiceDigest *out)
 {
@@ -186,12 +173,29 @@ static void compute_command(const LauncherCompile *compile, const char *folder, 
     put_path(text, options->depfile != NULL ? options->depfile : "", folder);
     put_targets(text, options->deptargets, folder);
     put_variables(text, compile->question.environment, options->depends_on_cwd);
-    put_path(text, options->depends_on_cwd || mixes_paths(options) ? compile->question.directory : "", folder);
+    put_path(text, compile->question.directory, folder);
     if (options->depends_on_cpu)
         put_processor(text);
     put_path(text, compile->source, folder);
     put_digest(text, &compile->source_file.digest);
     sluice_digest_of(text->data, text->len, out);
+}
+
+/* What recc would do with these is not done here: with them the compiler runs as if we were not there. */
+static gboolean is_told_otherwise(char *const *environment)
+{
+    static const char prefix[] = "RECC_";
+    for (; *environment != NULL; environment++) {
+        gsize length = strcspn(*environment, "=");
+        if (!g_str_has_prefix(*environment, prefix) || length < strlen(prefix))
+            continue;
+        g_autofree char *name = g_strndup(*environment + strlen(prefix), length - strlen(prefix));
+        const ReccVariable *variable = recc_variable_find(name);
+        if (variable != NULL && variable->treatment == RECC_PASSES && (*environment)[length] == '=' &&
+            (*environment)[length + 1] != '\0')
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* Leaves those that count, sorted.  FALSE: one of them forbids caching. */
@@ -210,26 +214,109 @@ static gboolean keep_variables(char **environment)
         else
             g_free(variable);
     }
-    qsort(environment, kept, sizeof *environment, compare_texts);
+    qsort(environment, kept, sizeof *environment, launcher_compare_texts);
     return good;
 }
 
-/* FALSE: mounts were made since, or it is a root within the root; what is looked at from here is not what is seen there. */
-static gboolean is_at_home(SluiceLauncher *launcher, int root)
+static gboolean find_place(int root, LauncherPlaceId *out)
 {
     struct statx status;
     if (root < 0 || statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &status) != 0)
         return FALSE;
-    const LauncherPlaceId id = {status.stx_mnt_id, (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
-                                status.stx_ino};
+    *out = (LauncherPlaceId){status.stx_mnt_id, (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor,
+                             status.stx_ino};
+    return TRUE;
+}
+
+gboolean launcher_take_root(SluiceLauncher *launcher, const LauncherCompile *compile)
+{
+    char *const *arguments = compile->question.arguments;
+    LauncherPlaceId id;
+    if (!g_str_equal(arguments[0], "/") || arguments[1] != NULL)
+        return FALSE;
+    gboolean found = find_place(compile->root, &id);
     g_mutex_lock(&launcher->lock);
-    if (!launcher->has_place)
+    if (found && !launcher->has_place)
         launcher->place = id;
-    launcher->has_place = TRUE;
-    gboolean same =
-        launcher->place.mount == id.mount && launcher->place.device == id.device && launcher->place.inode == id.inode;
+    launcher->has_place |= found;
+    g_mutex_unlock(&launcher->lock);
+    return TRUE;
+}
+
+/* FALSE: it is not known yet; or mounts were made since, or it is a root within the root: what is looked at from here is not what is seen there. */
+static gboolean is_at_home(SluiceLauncher *launcher, int root)
+{
+    LauncherPlaceId id;
+    if (!find_place(root, &id))
+        return FALSE;
+    g_mutex_lock(&launcher->lock);
+    gboolean same = launcher->has_place && launcher->place.mount == id.mount && launcher->place.device == id.device &&
+                    launcher->place.inode == id.inode;
     g_mutex_unlock(&launcher->lock);
     return same;
+}
+
+gboolean launcher_hold(SluiceLauncher *launcher, gsize bytes)
+{
+    g_mutex_lock(&launcher->lock);
+    gboolean room = launcher->held + bytes <= SLUICE_LIMIT_LAUNCHER_HELD;
+    launcher->held += room ? bytes : 0;
+    g_mutex_unlock(&launcher->lock);
+    return room;
+}
+
+void launcher_let_go(SluiceLauncher *launcher, gsize bytes)
+{
+    g_mutex_lock(&launcher->lock);
+    launcher->held -= bytes;
+    g_mutex_unlock(&launcher->lock);
+}
+
+typedef struct {
+    SluiceLauncher *launcher;
+    gsize held;
+    GBytes *contents; /* or NULL */
+} Held;
+
+static void held_free(gpointer data)
+{
+    Held *held = data;
+    launcher_let_go(held->launcher, held->held);
+    g_clear_pointer(&held->contents, g_bytes_unref);
+    g_free(held);
+}
+
+static GBytes *read_held(SluiceLauncher *launcher, int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || status.st_size > SLUICE_LIMIT_LAUNCHER_OUTPUT ||
+        !launcher_hold(launcher, (gsize)status.st_size))
+        return NULL;
+    Held *held = g_new(Held, 1);
+    *held = (Held){launcher, (gsize)status.st_size, sluice_staged_read(fd, (gsize)status.st_size)};
+    if (held->contents == NULL) {
+        held_free(held);
+        return NULL;
+    }
+    return g_bytes_new_with_free_func(g_bytes_get_data(held->contents, NULL), g_bytes_get_size(held->contents),
+                                      held_free, held);
+}
+
+GBytes *launcher_read(SluiceLauncher *launcher, SluiceLook *look, const char *path, const SluiceDigest *digest)
+{
+    GBytes *contents = sluice_store_read(launcher->store, digest, NULL);
+    if (contents != NULL)
+        return contents;
+    int fd = sluice_look_open(look, path);
+    contents = fd >= 0 ? read_held(launcher, fd) : NULL;
+    if (fd >= 0)
+        close(fd);
+    SluiceDigest read;
+    if (contents != NULL)
+        sluice_digest_of_bytes(contents, &read);
+    if (contents != NULL && !sluice_digest_equal(&read, digest))
+        g_clear_pointer(&contents, g_bytes_unref);
+    return contents;
 }
 
 /* Not a script, or a program that calls the compiler: who knows which variables, files or servers it asks.  Drivers have variables of their own. */
@@ -252,14 +339,8 @@ static gboolean is_driver(SluiceLauncher *launcher, const LauncherCompile *compi
     g_mutex_unlock(&launcher->lock);
     if (known != 0)
         return known == YES;
-    int fd = sluice_look_open(look, compile->question.arguments[0]);
-    g_autoptr(GBytes) program = fd >= 0 ? sluice_staged_read(fd, SLUICE_LIMIT_LAUNCHER_OUTPUT) : NULL;
-    if (fd >= 0)
-        close(fd);
-    SluiceDigest read;
-    if (program != NULL)
-        sluice_digest_of_bytes(program, &read);
-    if (program == NULL || !sluice_digest_equal(&read, digest))
+    g_autoptr(GBytes) program = launcher_read(launcher, look, compile->question.arguments[0], digest);
+    if (program == NULL)
         return FALSE;
     gboolean driver = looks_like_driver(program, compile->is_clang);
     g_mutex_lock(&launcher->lock);
@@ -276,6 +357,15 @@ static gboolean any_uses_time(const LauncherCompile *compile)
     for (guint i = 0; i < arguments->len; i++) {
         const char *argument = arguments->pdata[i];
         if (launcher_uses_time(argument, strlen(argument), compile->question.environment, compile->is_clang))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean launcher_assembles(const CompileOptions *options)
+{
+    for (guint i = 0; i < options->arguments->len; i++) {
+        if (g_str_equal(options->arguments->pdata[i], "-c"))
             return TRUE;
     }
     return FALSE;
@@ -311,6 +401,8 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
     const char *reason = check_options(compile->options);
     if (reason != NULL)
         return reason;
+    if (is_told_otherwise(compile->question.environment))
+        return "recc-variable";
     if (!keep_variables(compile->question.environment))
         return "environment-variable";
     compile->source = compile->options->sources->pdata[0];
@@ -333,9 +425,9 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
 
 /* ---- Looking up --------------------------------------------------------------------------------------------------------------------------------- */
 
-GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command)
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command, gboolean anywhere)
 {
-    g_autoptr(GBytes) kept = launcher_get_kept(launcher, command);
+    g_autoptr(GBytes) kept = launcher_get_kept(launcher, command, anywhere);
     g_auto(SluiceResult) result = {0};
     if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.stdout_raw.data == NULL)
         return NULL;
@@ -344,19 +436,26 @@ GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *com
 }
 
 static GBytes *find_by(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look,
-                       const SluiceDigest *command, const char *folder)
+                       const SluiceDigest *command, const char *folder, gboolean anywhere)
 {
-    g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, command);
+    g_autoptr(GBytes) manifest = launcher_read_manifest(launcher, command, anywhere);
     if (manifest == NULL || !launcher_manifest_find(manifest, look, folder, &compile->found))
         return NULL;
-    return launcher_get_kept(launcher, &compile->found.action);
+    GBytes *result = launcher_get_kept(launcher, &compile->found.action, TRUE);
+    if (result == NULL)
+        launcher_variant_clear(&compile->found);
+    return result;
 }
 
+/* The store is asked for both before the cluster is for any. */
 GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
 {
-    GBytes *result = compile->roams ? find_by(launcher, compile, look, &compile->roaming, launcher->folder) : NULL;
-    if (result != NULL)
-        return result;
-    launcher_variant_clear(&compile->found);
-    return find_by(launcher, compile, look, &compile->command, NULL);
+    GBytes *result = NULL;
+    for (gboolean anywhere = FALSE; result == NULL && anywhere <= (launcher->upstream != NULL); anywhere++) {
+        if (compile->roams)
+            result = find_by(launcher, compile, look, &compile->roaming, launcher->folder, anywhere);
+        if (result == NULL)
+            result = find_by(launcher, compile, look, &compile->command, NULL, anywhere);
+    }
+    return result;
 }

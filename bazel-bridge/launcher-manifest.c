@@ -6,8 +6,8 @@
 enum { DIGEST_BYTES = SLUICE_HASH_BYTES + 8 };
 enum { MANIFEST_VARIANT = 1 };
 enum { VARIANT_ACTION = 1, VARIANT_MADE_IN = 2, VARIANT_FOLDER = 3 };
-enum { FOLDER_PATH = 1, FOLDER_DIRECTORY = 2, FOLDER_ABSENT = 3, FOLDER_ENTRY = 4 };
-enum { ENTRY_NAME = 1, ENTRY_DIGEST = 2, ENTRY_DIRECTORY = 3 };
+enum { FOLDER_PATH = 1, FOLDER_REAL = 2, FOLDER_DIRECTORY = 3, FOLDER_ABSENT = 4, FOLDER_ENTRY = 5 };
+enum { ENTRY_NAME = 1, ENTRY_DIGEST = 2, ENTRY_DIRECTORY = 3, ENTRY_LINKED = 4 };
 
 static void put_digest(GByteArray *out, uint32_t number, const SluiceDigest *digest)
 {
@@ -63,6 +63,8 @@ static void put_entry(GByteArray *out, const ManifestInput *input)
         put_digest(entry, ENTRY_DIGEST, &input->file.digest);
     else if (input->file.kind == SLUICE_STAGED_DIRECTORY)
         sluice_wire_put_varint(entry, ENTRY_DIRECTORY, 1);
+    if (input->file.linked)
+        sluice_wire_put_varint(entry, ENTRY_LINKED, 1);
     sluice_wire_put_bytes(out, FOLDER_ENTRY, entry->data, entry->len);
 }
 
@@ -81,20 +83,28 @@ static gboolean any_linked(const ManifestInput *inputs, gsize count)
     return FALSE;
 }
 
+/* With a mark for the build folder, which may be NULL. */
+static void put_path(GByteArray *out, uint32_t number, const char *path, const char *build_folder)
+{
+    g_autofree char *marked =
+        build_folder != NULL ? launcher_move_path(path, build_folder, LAUNCHER_FOLDER_MARK) : g_strdup(path);
+    sluice_wire_put_string(out, number, marked);
+}
+
 static gboolean put_folder(GByteArray *out, SluiceLook *look, const char *build_folder, const ManifestInput *inputs,
                            gsize count)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autofree char *path = g_strndup(inputs[0].path, folder_length(inputs[0].path));
-    g_autofree char *marked =
-        build_folder != NULL ? launcher_move_path(path, build_folder, LAUNCHER_FOLDER_MARK) : g_strdup(path);
     const SluiceStagedFolder *folder = sluice_look_find_folder(look, *path != '\0' ? path : ".");
     if (folder == NULL || (build_folder != NULL && g_str_has_prefix(path, LAUNCHER_FOLDER_MARK)))
         return FALSE;
     gboolean plain = is_plain(folder);
     gboolean whole = plain && !any_linked(inputs, count);
     gboolean known = whole && folder->has_environment && sluice_digest_equal(&folder->lower, &folder->environment);
-    sluice_wire_put_string(bytes, FOLDER_PATH, marked);
+    g_autofree char *real = g_strconcat("/", folder->path, NULL);
+    put_path(bytes, FOLDER_PATH, path, build_folder);
+    put_path(bytes, FOLDER_REAL, real, build_folder);
     if (whole)
         put_digest(bytes, FOLDER_DIRECTORY, &folder->lower);
     if (folder->absent)
@@ -168,7 +178,7 @@ GBytes *launcher_manifest_add(GBytes *old, const ManifestVariant *variant, Manif
 typedef struct {
     const uint8_t *name;
     gsize length;
-    gboolean has_digest, directory;
+    gboolean has_digest, directory, linked;
     SluiceDigest digest;
 } Entry;
 
@@ -188,6 +198,8 @@ static gboolean decode_entry(const SluiceWireField *bytes, Entry *out)
             good = out->has_digest = get_digest(&field, &out->digest);
         } else if (field.number == ENTRY_DIRECTORY) {
             out->directory = field.value != 0;
+        } else if (field.number == ENTRY_LINKED) {
+            out->linked = field.value != 0;
         }
     }
     good = good && problem == NULL && out->name != NULL && memchr(out->name, '\0', out->length) == NULL;
@@ -205,6 +217,8 @@ static gboolean entry_holds(const SluiceWireField *bytes, SluiceLook *look, cons
     memcpy(name, entry.name, entry.length);
     name[entry.length] = '\0';
     sluice_look_into(look, folder, name, entry.has_digest, &file);
+    if (file.linked != entry.linked)
+        return FALSE; /* compilers call some headers by the name of where they are */
     if (entry.has_digest)
         return file.kind == SLUICE_STAGED_FILE && file.digested && sluice_digest_equal(&file.digest, &entry.digest);
     return file.kind == (entry.directory ? SLUICE_STAGED_DIRECTORY : SLUICE_STAGED_MISSING);
@@ -214,11 +228,14 @@ typedef struct {
     SluiceLook *look;
     const char *build_folder; /* what marks stand for, or NULL */
     const SluiceStagedFolder *folder;
-    gboolean absent, whole, entries;
+    gboolean real, absent, whole, entries;
 } FolderCheck;
 
+/* NULL: it is none. */
 static char *path_here(const FolderCheck *check, const SluiceWireField *field)
 {
+    if (field->type != SLUICE_WIRE_BYTES || memchr(field->data, '\0', field->length) != NULL)
+        return NULL;
     g_autofree char *path = g_strndup((const char *)field->data, field->length);
     return check->build_folder != NULL ? launcher_move_path(path, LAUNCHER_FOLDER_MARK, check->build_folder)
                                        : g_steal_pointer(&path);
@@ -231,11 +248,14 @@ static gboolean folder_part_holds(FolderCheck *check, const SluiceWireField *fie
     g_autofree char *path = NULL;
     switch (field->number) {
     case FOLDER_PATH:
-        if (field->type != SLUICE_WIRE_BYTES || memchr(field->data, '\0', field->length) != NULL)
-            return FALSE;
         path = path_here(check, field);
-        check->folder = sluice_look_find_folder(check->look, *path != '\0' ? path : ".");
+        check->folder = path != NULL ? sluice_look_find_folder(check->look, *path != '\0' ? path : ".") : NULL;
         return check->folder != NULL;
+    case FOLDER_REAL:
+        path = path_here(check, field);
+        check->real =
+            check->folder != NULL && path != NULL && *path == '/' && g_str_equal(path + 1, check->folder->path);
+        return check->real;
     case FOLDER_DIRECTORY:
         check->whole = check->folder != NULL && get_digest(field, &digest) && is_plain(check->folder) &&
                        sluice_digest_equal(&digest, &check->folder->lower);
@@ -262,7 +282,7 @@ static gboolean folder_holds(const SluiceWireField *folder, SluiceLook *look, co
     sluice_wire_reader_init(&reader, folder->data, folder->length);
     while (holds && sluice_wire_next(&reader, &field, &problem))
         holds = folder_part_holds(&check, &field);
-    holds = holds && problem == NULL && (check.whole || check.absent || check.entries);
+    holds = holds && problem == NULL && check.real && (check.whole || check.absent || check.entries);
     g_clear_error(&problem);
     return holds;
 }

@@ -6,10 +6,11 @@
  *   Manifest { repeated Variant variants = 1; }                    the newest first
  *   Variant  { bytes action = 1; string made_in = 2; repeated Folder folders = 3; }
  *            the action's digest: 32 bytes, and its size in 8, the highest first
- *   Folder   { bytes path = 1; bytes directory = 2; bool absent = 3; repeated Entry entries = 4; }
- *   Entry    { bytes name = 1; bytes digest = 2; bool directory = 3; }     neither digest nor directory: it was missing
+ *   Folder   { bytes path = 1; bytes real = 2; bytes directory = 3; bool absent = 4; repeated Entry entries = 5; }
+ *   Entry    { bytes name = 1; bytes digest = 2; bool directory = 3; bool linked = 4; }     neither digest nor directory: it was missing
  * `made_in`, of results that roam (launcher-roam.c), is the build folder where it was made.
  * A folder's path is as the compiler had it: absolute, or relative to where the command ran; of results that roam, the build folder in it is a mark.
+ * `real` is where that is without links and "..".
  * `directory` is the digest of the staged Directory there, if it
  * was nothing but staged: while that is so, all entries hold.  A folder of the environment has no entries.
  */

@@ -27,6 +27,7 @@ typedef struct {
     gboolean is_clang;
     SluiceDigest command; /* of the command with its source: what the manifest is found by */
     gboolean roams; /* its results may be used in other build folders, where nothing shows in which they were made */
+    guint64 learns; /* which one it is of those that are learned; 0: not yet */
     SluiceDigest roaming;  /* then: of the same command in any build folder */
     ManifestVariant found; /* the result that was found, and where it was made */
 } LauncherCompile;
@@ -49,12 +50,13 @@ struct SluiceLauncher {
     GHashTable *connections; /* those that wait for something */
     GArray *listeners;
     GPtrArray *learning; /* LauncherCompile *: what was made, and is not all kept yet */
+    guint64 learnings;   /* how many there were */
     GCond learned;       /* one of these is */
     SluiceLauncherStats stats;
     GHashTable *reasons; /* const char * → uint64_t * */
     GHashTable *traits;  /* SluiceDigest → what the text of the file says of where and when it is translated */
     GHashTable *drivers; /* SluiceDigest → whether the file is a compiler's own driver */
-    gsize held;          /* bytes of outputs that are being learned */
+    gsize held;          /* bytes of files in memory */
     gboolean has_place;
     LauncherPlaceId place; /* of the sandbox's root */
     gboolean closing;
@@ -86,15 +88,27 @@ GByteArray *launcher_answer_encode(LauncherVerdict verdict, SluiceSpan standard_
 
 void launcher_compile_free(LauncherCompile *compile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LauncherCompile, launcher_compile_free)
+/* Whether it is no compile, but says which root is the sandbox's; the first one does. */
+gboolean launcher_take_root(SluiceLauncher *launcher, const LauncherCompile *compile);
+/* Whether it makes an object, by an assembler. */
+gboolean launcher_assembles(const CompileOptions *options);
 /* Reads what is asked.  NULL: it can be cached; else why it cannot. */
 const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look);
 /* The result of the compile, if it is known; NULL without error is a miss. */
 GBytes *launcher_find_result(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look);
-/* A result or manifest that is kept for an action in this environment; NULL if there is none. */
-GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action);
+/* The contents of a file with this digest: of the store, or of the sandbox, where it is new.  NULL: it is another by now, too large, or there is no
+ * room. */
+GBytes *launcher_read(SluiceLauncher *launcher, SluiceLook *look, const char *path, const SluiceDigest *digest);
+/* What all compiles have in memory is counted: FALSE if there is no room for more. */
+gboolean launcher_hold(SluiceLauncher *launcher, gsize bytes);
+void launcher_let_go(SluiceLauncher *launcher, gsize bytes);
+/* A result or manifest that is kept for an action in this environment, here or, with `anywhere`, at the cluster; NULL if there is none. */
+GBytes *launcher_get_kept(SluiceLauncher *launcher, const SluiceDigest *action, gboolean anywhere);
+/* For lists of strings. */
+int launcher_compare_texts(const void *a, const void *b);
 gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error);
 /* By the command, or by what it is in any build folder. */
-GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command);
+GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command, gboolean anywhere);
 
 /* ---- launcher-roam.c ---- */
 

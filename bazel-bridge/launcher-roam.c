@@ -73,9 +73,9 @@ gboolean launcher_shows(GBytes *bytes, const char *folder)
 
 gboolean launcher_names_files(const void *bytes, gsize length)
 {
-    /* clang's __PRETTY_FUNCTION__ says where lambdas are */
-    static const char *const words[] = {"__FILE__", "__BASE_FILE__", "__builtin_FILE", "source_location",
-                                        "__PRETTY_FUNCTION__"};
+    /* clang's __PRETTY_FUNCTION__ says where lambdas are; what assert() calls may be a macro of the source */
+    static const char *const words[] = {"__FILE__",        "__BASE_FILE__",       "__builtin_FILE",
+                                        "source_location", "__PRETTY_FUNCTION__", "__assert"};
     for (gsize i = 0; i < G_N_ELEMENTS(words) && length > 0; i++) {
         if (memmem(bytes, length, words[i], strlen(words[i])) != NULL)
             return TRUE;
@@ -100,21 +100,20 @@ static gboolean is_known_well(const ManifestInput *input)
     return FALSE;
 }
 
-/* gcc calls a header of the system's by its real name if that is shorter, which it may be in one folder and not in another. */
-static gboolean has_other_name(SluiceLook *look, const ManifestInput *input)
-{
-    g_autofree char *above = g_path_get_dirname(input->path);
-    const SluiceStagedFolder *folder = sluice_look_find_folder(look, above);
-    g_autofree char *real = folder != NULL ? g_strconcat("/", folder->path, NULL) : NULL;
-    return input->file.linked || g_strcmp0(real, above) != 0;
-}
-
 gboolean launcher_input_stays(const SluiceLauncher *launcher, SluiceLook *look, const ManifestInput *input,
                               gboolean names_files)
 {
-    gboolean known = is_known_well(input);
-    gboolean inside = g_str_has_prefix(input->path, launcher->folder);
-    return (names_files && !known) || (inside && input->file.kind == SLUICE_STAGED_FILE && has_other_name(look, input));
+    if (input->file.kind != SLUICE_STAGED_FILE)
+        return FALSE;
+    if (names_files && !is_known_well(input))
+        return TRUE;
+    /* gcc calls a header of the system's by its real name if that is shorter, which it may be in one folder and not in another */
+    g_autofree char *above = g_path_get_dirname(input->path);
+    g_autofree char *real = g_strconcat("/", input->file.place, NULL);
+    const SluiceStagedFolder *folder = sluice_look_find_folder(look, above);
+    gboolean inside = g_str_has_prefix(above, launcher->folder) || g_str_has_prefix(real, launcher->folder);
+    gboolean renamed = input->file.linked || (*above == '/' && !g_str_equal(real, above));
+    return folder == NULL || folder->mounted || (inside && renamed);
 }
 
 /* ---- Rules of make ------------------------------------------------------------------------------------------------------------------- */
@@ -168,7 +167,7 @@ static const char harmless[] =
     "-fPIC -fPIE -fpic "
     "-fpie -fasynchronous-unwind-tables -fcf-protection* -fchar8_t -fcommon -fconcepts* -fcoroutines -fdata-sections "
     "-fdiagnostics-color* -fexceptions -ffast-math -ffloat-store -ffp-contract=* -ffunction-sections -fgnu89-inline "
-    "-fmax-errors=* -fno-* -fnon-call-exceptions -fomit-frame-pointer -fopenmp -fpermissive -frtti -fshort-enums "
+    "-fmax-errors=* -fno-* -fnon-call-exceptions -fomit-frame-pointer -fpermissive -frtti -fshort-enums "
     "-fsigned-char -fstack-clash-protection -fstack-protector* -fstrict-aliasing -ftree-* -ftrivial-auto-var-init=* "
     "-funroll-loops -funsigned-char -funwind-tables -fvisibility-* -fvisibility=* -fwrapv -fzero-call-used-regs=*";
 
@@ -200,13 +199,64 @@ static gboolean paths_stay(const GPtrArray *paths, const char *folder)
     return FALSE;
 }
 
+/* Whether names after `depth` of them lead above where those began. */
+static gboolean leaves(const char *names, int depth)
+{
+    g_auto(GStrv) all = g_strsplit(names, "/", -1);
+    for (char **name = all; *name != NULL && depth >= 0; name++) {
+        if (g_str_equal(*name, ".."))
+            depth--;
+        else if (**name != '\0' && !g_str_equal(*name, "."))
+            depth++;
+    }
+    return depth < 0;
+}
+
+static int depth_of(const char *names)
+{
+    int depth = 0;
+    for (; *names != '\0'; names++)
+        depth += *names == '/' && names[1] != '/' && names[1] != '\0';
+    return depth;
+}
+
+/* How deep in the folder the command runs, and that no directory that it searches is reached from there by leaving it: what is above is not the
+ * same for all folders. */
+static gboolean stays_within(const LauncherCompile *compile, const char *folder)
+{
+    const GPtrArray *places = compile->options->search_dirs;
+    g_autofree char *below = launcher_move_path(compile->question.directory, folder, "");
+    if (g_str_equal(below, compile->question.directory) || leaves(below, 0))
+        return FALSE;
+    for (guint i = 0; i < places->len; i++) {
+        const char *place = places->pdata[i];
+        g_autofree char *rest = launcher_move_path(place, folder, "");
+        if (*place != '/' ? leaves(place, depth_of(below)) : !g_str_equal(rest, place) && leaves(rest, 0))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* More directories that are searched, of which nobody says how they are reached. */
+static gboolean searches_more(char *const *variables)
+{
+    static const char *const names[] = {"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH",
+                                        "OBJCPLUS_INCLUDE_PATH"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_environ_getenv((char **)variables, names[i]) != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile *compile)
 {
     const CompileOptions *options = compile->options;
     const char *folder = launcher->folder;
     if (folder == NULL || options->depends_on_cwd || options->records_switches || options->varies ||
         options->outputs->len != 1 || stays(compile->question.arguments[0], folder) ||
-        variables_stay(compile->question.environment, folder) || paths_stay(options->tool_dirs, folder))
+        variables_stay(compile->question.environment, folder) || searches_more(compile->question.environment) ||
+        paths_stay(options->tool_dirs, folder) || !stays_within(compile, folder))
         return FALSE;
     if (options->deptarget != NULL && strstr(options->deptarget, LAUNCHER_FOLDER_MARK) != NULL)
         return FALSE;

@@ -59,11 +59,6 @@ void sluice_launcher_get_stats(SluiceLauncher *launcher, SluiceLauncherStats *st
     g_mutex_unlock(&launcher->lock);
 }
 
-static int compare_strings(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char **sluice_launcher_dup_reasons(SluiceLauncher *launcher)
 {
     GPtrArray *lines = g_ptr_array_new();
@@ -74,7 +69,7 @@ char **sluice_launcher_dup_reasons(SluiceLauncher *launcher)
     while (g_hash_table_iter_next(&iter, &reason, &number))
         g_ptr_array_add(lines, g_strdup_printf("%s %" G_GUINT64_FORMAT, (const char *)reason, *(uint64_t *)number));
     g_mutex_unlock(&launcher->lock);
-    g_ptr_array_sort(lines, compare_strings);
+    g_ptr_array_sort(lines, launcher_compare_texts);
     g_ptr_array_add(lines, NULL);
     return (char **)g_ptr_array_free(lines, FALSE);
 }
@@ -186,15 +181,6 @@ static const char *find_output(const CompileOptions *options, const char *path, 
     return g_strcmp0(path, options->depfile) == 0 ? options->depfile : NULL;
 }
 
-static gboolean assembles(const CompileOptions *options)
-{
-    for (guint i = 0; i < options->arguments->len; i++) {
-        if (g_str_equal(options->arguments->pdata[i], "-c"))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* As the compile would have written it here. */
 static GBytes *read_output(SluiceLauncher *launcher, const LauncherCompile *compile, const SluiceDigest *digest,
                            gboolean rules)
@@ -222,7 +208,7 @@ static gboolean add_output(SluiceLauncher *launcher, const LauncherCompile *comp
         path = launcher_move_path(there, compile->found.made_in, launcher->folder);
     }
     output->path = find_output(options, path, &object);
-    output->in_place = !object || !assembles(options);
+    output->in_place = !object || !launcher_assembles(options);
     output->contents = output->path != NULL
                            ? read_output(launcher, compile, &file.digest.value, output->path == options->depfile)
                            : NULL;
@@ -271,12 +257,12 @@ static gboolean answer_hit(SluiceLauncher *launcher, Connection *connection, Lau
 
 /* ---- Questions and reports ---------------------------------------------------------------------------------------------------------------------- */
 
-/* A launcher ends before all that was learned of it is kept: a build that does the same again at once is to find it. */
-static gboolean is_being_learned(const SluiceLauncher *launcher, const SluiceDigest *command)
+/* A launcher ends before all that was learned of it is kept: a build that does the same again at once is to find it.  `last`: of those so far. */
+static gboolean is_being_learned(const SluiceLauncher *launcher, const SluiceDigest *command, guint64 last)
 {
     for (guint i = 0; i < launcher->learning->len; i++) {
         const LauncherCompile *compile = launcher->learning->pdata[i];
-        if (sluice_digest_equal(&compile->command, command))
+        if (compile->learns <= last && sluice_digest_equal(&compile->command, command))
             return TRUE;
     }
     return FALSE;
@@ -285,18 +271,25 @@ static gboolean is_being_learned(const SluiceLauncher *launcher, const SluiceDig
 static void wait_for_learned(SluiceLauncher *launcher, const SluiceDigest *command)
 {
     g_mutex_lock(&launcher->lock);
-    while (is_being_learned(launcher, command))
+    guint64 last = launcher->learnings;
+    while (is_being_learned(launcher, command, last))
         g_cond_wait(&launcher->learned, &launcher->lock);
     g_mutex_unlock(&launcher->lock);
 }
 
-static void set_learning(SluiceLauncher *launcher, LauncherCompile *compile, gboolean begins)
+static void begin_learning(SluiceLauncher *launcher, LauncherCompile *compile)
 {
     g_mutex_lock(&launcher->lock);
-    if (begins)
-        g_ptr_array_add(launcher->learning, compile);
-    else if (g_ptr_array_remove_fast(launcher->learning, compile))
-        g_cond_broadcast(&launcher->learned);
+    compile->learns = ++launcher->learnings;
+    g_ptr_array_add(launcher->learning, compile);
+    g_mutex_unlock(&launcher->lock);
+}
+
+static void end_learning(SluiceLauncher *launcher, LauncherCompile *compile)
+{
+    g_mutex_lock(&launcher->lock);
+    g_ptr_array_remove_fast(launcher->learning, compile);
+    g_cond_broadcast(&launcher->learned);
     g_mutex_unlock(&launcher->lock);
 }
 
@@ -307,6 +300,10 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
     compile->root = root;
     if (!launcher_question_decode(frame, &compile->question, NULL)) {
         count_reason(launcher, "malformed-question");
+        return NULL;
+    }
+    if (launcher_take_root(launcher, compile)) {
+        send_verdict(connection->fd, LAUNCHER_RUN);
         return NULL;
     }
     g_autoptr(SluiceLook) look = sluice_look_new(launcher->staged, root, compile->question.directory);
@@ -345,9 +342,9 @@ static const char *learn(SluiceLauncher *launcher, Connection *connection, GByte
                          : report.incomplete ? "much-output"
                                              : NULL;
     if (reason == NULL) {
-        set_learning(launcher, compile, TRUE);
+        begin_learning(launcher, compile);
         reason = launcher_learn(launcher, compile, look, &report, trace, send_receipt, connection);
-        set_learning(launcher, compile, FALSE);
+        end_learning(launcher, compile);
     } else {
         send_receipt(connection);
     }

@@ -14,6 +14,7 @@ enum {
     LINKS_MAX = 40,
     FOLDERS_MAX = 20000,      /* of one look */
     DESCRIPTORS_MAX = 192,    /* of one look: folders of the upper; beyond them nothing can be told */
+    DESCRIPTORS_ALL = 512,    /* of all looks at one time */
     DEPTH_MAX = 400,          /* names and links on the way to a folder, all in all */
     MEMORY_MAX = 1 << 18,     /* files whose digests are remembered */
     FILE_BYTES_MAX = 1 << 30, /* of a file that is hashed */
@@ -30,6 +31,7 @@ struct SluiceStaged {
     SluiceStore *store;
     SluiceDigest root, environment_root;
     int upper;
+    gint descriptors; /* of all looks together */
     char **mounted;
     GMutex lock;
     GHashTable *directories; /* SluiceDigest → SluiceDirectory, for good */
@@ -249,7 +251,7 @@ GBytes *sluice_staged_read(int fd, gsize limit)
 static void folder_free(gpointer data)
 {
     SluiceStagedFolder *folder = data;
-    if (folder->fd >= 0)
+    if (folder->fd >= 0 && !folder->alias)
         close(folder->fd);
     g_free(folder->path);
     g_free(folder);
@@ -293,6 +295,7 @@ void sluice_look_free(SluiceLook *look)
 {
     if (look == NULL)
         return;
+    g_atomic_int_add(&look->staged->descriptors, -(gint)look->descriptors);
     g_hash_table_unref(look->folders);
     g_free(look->cwd);
     g_free(look);
@@ -370,14 +373,15 @@ static void step_lower(SluiceLook *look, const SluiceStagedFolder *parent, const
         set_lower(look, folder, &entry->digest);
 }
 
-/* When a folder that only the upper has was put there, or 0.  Making a file in it sets both of its times; renaming it, only one. */
-static int64_t moved_at(int fd)
+/* When a folder that only the upper has was put there, at the latest.  Making a file in it sets both of its times; renaming it, only one of them, and
+ * that of the folder above. */
+static int64_t moved_at(int fd, int parent)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0)
+    struct stat status, above;
+    if (fstat(fd, &status) != 0 || fstat(parent, &above) != 0)
         return INT64_MAX;
     int64_t changed = nanoseconds(&status.st_ctim);
-    return changed != nanoseconds(&status.st_mtim) ? changed : 0;
+    return changed != nanoseconds(&status.st_mtim) ? changed : MIN(changed, nanoseconds(&above.st_mtim));
 }
 
 /* What `name` is in `parent`, which is a directory of the tree.  FALSE: it cannot be told.  With `target` it is a link. */
@@ -389,13 +393,17 @@ static gboolean step(SluiceLook *look, const SluiceStagedFolder *parent, const c
         folder->mounted = TRUE;
         return TRUE;
     }
-    if (parent->in_upper && look->descriptors >= DESCRIPTORS_MAX)
+    if (parent->in_upper &&
+        (look->descriptors >= DESCRIPTORS_MAX || g_atomic_int_get(&look->staged->descriptors) >= DESCRIPTORS_ALL))
         return FALSE;
     if (parent->in_upper)
         upper = step_upper(parent, name, &folder->fd, target, &folder->linked);
     folder->linked = MAX(folder->linked, parent->linked);
     folder->in_upper = upper == UPPER_FOLDER;
-    look->descriptors += folder->in_upper;
+    if (folder->in_upper) {
+        look->descriptors++;
+        g_atomic_int_inc(&look->staged->descriptors);
+    }
     if (upper == UPPER_NOTHING || (upper == UPPER_FOLDER && parent->has_lower && !is_opaque(folder->fd))) {
         g_autofree char *below = NULL;
         step_lower(look, parent, name, folder, &below);
@@ -403,7 +411,7 @@ static gboolean step(SluiceLook *look, const SluiceStagedFolder *parent, const c
             *target = g_steal_pointer(&below);
     }
     if (folder->in_upper && !folder->has_lower) /* one that a staged directory shows through cannot be renamed */
-        folder->linked = MAX(folder->linked, moved_at(folder->fd));
+        folder->linked = MAX(folder->linked, moved_at(folder->fd, parent->fd));
     if (folder->in_upper || folder->has_lower)
         enter_environment(look, parent, name, folder);
     else
@@ -417,17 +425,14 @@ static const SluiceStagedFolder *keep(SluiceLook *look, const char *path, Sluice
     return folder;
 }
 
-/* The same under another path, which links led along: NULL if there are too many. */
+/* The same under another path, which links led along. */
 static const SluiceStagedFolder *keep_alias(SluiceLook *look, const char *path, const SluiceStagedFolder *folder,
                                             int64_t linked)
 {
-    if (folder->fd >= 0 && look->descriptors >= DESCRIPTORS_MAX)
-        return NULL;
     SluiceStagedFolder *alias = g_memdup2(folder, sizeof *folder);
     alias->path = g_strdup(folder->path);
     alias->linked = MAX(folder->linked, linked);
-    alias->fd = folder->fd >= 0 ? fcntl(folder->fd, F_DUPFD_CLOEXEC, 0) : -1;
-    look->descriptors += folder->fd >= 0;
+    alias->alias = TRUE;
     return keep(look, path, alias);
 }
 
@@ -644,6 +649,8 @@ static void look_into(SluiceLook *look, const SluiceStagedFolder *folder, const 
 {
     look_at_name(look, folder, name, digest, links, out);
     note_link(out, folder->linked);
+    if (out->place == NULL) /* or it was a link, which led on */
+        out->place = folder->path;
 }
 
 void sluice_look_into(SluiceLook *look, const SluiceStagedFolder *folder, const char *name, gboolean digest,

@@ -38,6 +38,8 @@ typedef struct {
     gboolean changing; /* FILE or MISSING: not as it was staged; `changed` is when that came about */
     int64_t changed;   /* the later of mtime and ctime, nanoseconds; only of a FILE; or that of what led to it */
     gboolean linked;   /* a link was followed to it */
+    const char *
+        place; /* the folder that it is in after that, without links, relative to the root; lives as long as the look */
     gboolean digested; /* `digest` is known */
     SluiceDigest digest;
 } SluiceStagedFile;
@@ -49,6 +51,7 @@ typedef struct {
     gboolean mounted;  /* the kernel must be asked about what is in it */
     gboolean in_upper; /* the upper has a directory of this path */
     int fd;            /* of that */
+    gboolean alias;    /* a name more of a folder that is here already, whose the descriptor is */
     int64_t linked;    /* when the newest link of the upper that led here was made, or folder renamed; 0: none was */
     gboolean has_lower, has_environment; /* a staged directory shows through; and the environment has one there */
     SluiceDigest lower, environment;

@@ -1,9 +1,10 @@
 /* build-commands.c - the commands of an element, from the staged root to the collected files. */
 #include "build-private.h"
 
-static char *batch_script(const CommandPlan *plan)
+/* `greeting`: what comes before anything of the element's, or "". */
+static char *batch_script(const CommandPlan *plan, const char *greeting)
 {
-    GString *script = g_string_new(NULL);
+    GString *script = g_string_new(greeting);
     for (gsize i = 0; i < plan->n_steps; i++) {
         const char *const *commands = plan->steps[i].commands;
         for (; commands && *commands; commands++)
@@ -125,9 +126,9 @@ static gboolean check_called(Build *build, const CommandPlan *plan, GError **err
 
 /* Runs the batch with its proxy around it.  There is room for one more bind. */
 static gboolean run_with_proxy(Build *build, SluiceSandbox *sandbox, const CommandPlan *plan, RunPlan *run,
-                               SluiceSandboxBind *binds, GError **error)
+                               SluiceSandboxBind *binds, const char *greeting, GError **error)
 {
-    g_autofree char *script = batch_script(plan);
+    g_autofree char *script = batch_script(plan, greeting);
     if (!plan->proxy_socket && !plan->proxy_port)
         return build_run_script(build, sandbox, run, script, error);
 
@@ -158,14 +159,14 @@ static gboolean run_batch(Build *build, SluiceSandbox *sandbox, const CommandPla
     run.writable = plan->root_read_only ? plan->writable : NULL;
     run.binds = binds;
     if (!build->element->sandbox.recc || !build->has_environment_root)
-        return run_with_proxy(build, sandbox, plan, &run, binds, error);
+        return run_with_proxy(build, sandbox, plan, &run, binds, "", error);
 
     Recc *recc = recc_start(build, plan, sandbox, root, error);
     if (!recc)
         return FALSE;
     recc_get_bind(recc, &binds[run.n_binds++]);
     run.environment = recc_environment(build, plan->environment);
-    gboolean ok = run_with_proxy(build, sandbox, plan, &run, binds, error);
+    gboolean ok = run_with_proxy(build, sandbox, plan, &run, binds, recc_get_greeting(), error);
     recc_finish(recc);
     return ok;
 }

@@ -79,11 +79,12 @@ gboolean cache_writes_parse(const Node *node, SluiceCacheWrites *out, GError **e
 gboolean proxy_finish(Proxy *proxy, GError **error);
 
 /* ---- recc.c ---- */
-
 typedef struct Recc Recc;
 /* Serves the compiler launchers of a sandbox whose lower layer is `root`. */
 Recc *recc_start(Build *build, const CommandPlan *plan, SluiceSandbox *sandbox, const SluiceDigest *root,
                  GError **error);
+/* What the sandbox's script has to begin with: before anything that is the element's. */
+const char *recc_get_greeting(void);
 /* Its folder in the sandbox. */
 void recc_get_bind(Recc *recc, SluiceSandboxBind *bind);
 /* `base` with the launchers first in PATH. */

@@ -229,6 +229,11 @@ Recc *recc_start(Build *build, const CommandPlan *plan, SluiceSandbox *sandbox, 
     return NULL;
 }
 
+const char *recc_get_greeting(void)
+{
+    return PLACE "/bin/recc --tell-root || :\n";
+}
+
 void recc_get_bind(Recc *recc, SluiceSandboxBind *bind)
 {
     *bind = (SluiceSandboxBind){recc->folder, PLACE, TRUE};

@@ -26,38 +26,32 @@ static int talk(int fd, const char *folder, char *const *arguments)
     return 0;
 }
 
-static bool is_on(const char *variable)
+static const char *find_folder(void)
 {
-    const char *value = getenv(variable);
-    return value && *value;
+    const char *folder = getenv(RECC_FOLDER_VARIABLE);
+    return folder && *folder ? folder : RECC_FOLDER;
 }
 
-/* What recc is told with these is not done here: with them the compiler runs as if we were not there. */
-static bool is_told_otherwise(void)
+/* Before a sandbox runs what a builder wrote: this process's root is that of the sandbox. */
+static int tell_root(void)
 {
-    static const char *const variables[] = {"RECC_PASSTHROUGH",      "RECC_ACTION_SALT", "RECC_ACTION_UNCACHEABLE",
-                                            "RECC_DONT_SAVE_OUTPUT", "RECC_ENV_TO_READ", "RECC_NO_EXECUTE",
-                                            "RECC_PRESERVE_ENV",     "RECC_SKIP_CACHE",  "RECC_VERIFY"};
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        if (is_on(variables[i]))
-            return true;
-    }
-    return false;
+    char root[] = "/", *arguments[] = {root, NULL};
+    ReccAnswer answer;
+    int fd = recc_connect(find_folder());
+    return fd >= 0 && recc_send_compile(fd, arguments, environ) && recc_receive_answer(fd, &answer) ? 0 : 1;
 }
 
 static int launch(char **arguments)
 {
-    const char *folder = getenv(RECC_FOLDER_VARIABLE);
+    const char *folder = find_folder();
     const char *compiler = recc_find_compiler(arguments[0]);
     if (!compiler) {
         fprintf(stderr, "recc: %s: command not found\n", recc_base_name(arguments[0]));
         return RECC_EXIT_ABSENT;
     }
     arguments[0] = (char *)compiler;
-    if (!folder || !*folder)
-        folder = RECC_FOLDER;
     /* a terminal's colours a pipe would take away */
-    if (!arguments[1] || is_told_otherwise() || isatty(STDERR_FILENO))
+    if (!arguments[1] || isatty(STDERR_FILENO))
         return recc_become(arguments);
     int fd = recc_connect(folder);
     return fd < 0 ? recc_become(arguments) : talk(fd, folder, arguments);
@@ -74,6 +68,8 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return RECC_EXIT_USAGE;
     }
+    if (strcmp(argv[1], "--tell-root") == 0)
+        return tell_root();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return fputs(usage, stdout) < 0;
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)

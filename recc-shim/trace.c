@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -358,6 +359,8 @@ static int are_equal(const char *a, const char *b)
  * name is found when it is opened; or it is an output, which gcc compares with its input. */
 static char *real_path(const char *path, char *out)
 {
+    if (path && path == out)
+        note(TRACE_UNKNOWN, path); /* it will be gone */
     char *real = ask_library(path, out);
     int code = errno;
     if (!path || (real && are_equal(path, real)))
@@ -374,7 +377,8 @@ HOOK(char *, hook_realpath, "realpath", const char *path, char *out)
 
 HOOK(char *, hook_realpath_chk, "__realpath_chk", const char *path, char *out, size_t room)
 {
-    (void)room;
+    if (room < PATH_MAX)
+        __builtin_trap(); /* as the library does */
     return real_path(path, out);
 }
 

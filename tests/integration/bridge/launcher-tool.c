@@ -1,6 +1,6 @@
 /* Answers compiler launchers for tests, without a sandbox: what they see is this machine, nothing of it staged.
  *
- *   launcher-tool STORE FOLDER [ENVIRONMENT]
+ *   launcher-tool STORE FOLDER [ENVIRONMENT [BUILD-FOLDER]]
  *
  * Listens at FOLDER/socket; prints "ready"; when standard input ends, prints what it counted. */
 #include "bazel-bridge.h"
@@ -21,11 +21,12 @@ static int listen_at(const char *folder)
     return bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, SOMAXCONN) == 0 ? fd : -1;
 }
 
-static SluiceLauncher *start(SluiceStore *store, const char *scope, const char *folder, GError **error)
+static SluiceLauncher *start(SluiceStore *store, const char *scope, const char *build, const char *folder,
+                             GError **error)
 {
     g_autoptr(SluiceTree) nothing = sluice_tree_new(store);
     SluiceEnvironment environment = {.os = "linux", .isa = "x86-64", .layout = 1, .scope = scope};
-    SluiceLauncherPlace place = {.upper = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    SluiceLauncherPlace place = {.upper = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .folder = build};
     if (!sluice_tree_commit(nothing, &place.root, error))
         return NULL;
     place.environment_root = environment.root = place.root;
@@ -53,9 +54,11 @@ int main(int argc, char **argv)
     char byte;
     g_autoptr(GError) error = NULL;
     SluiceStore *store = argc >= 3 ? sluice_store_open(argv[1], NULL, &error) : NULL;
-    SluiceLauncher *launcher = store != NULL ? start(store, argc > 3 ? argv[3] : "full", argv[2], &error) : NULL;
+    SluiceLauncher *launcher =
+        store != NULL ? start(store, argc > 3 ? argv[3] : "full", argc > 4 ? argv[4] : NULL, argv[2], &error) : NULL;
     if (launcher == NULL) {
-        fprintf(stderr, "launcher-tool: %s\n", error != NULL ? error->message : "STORE FOLDER [ENVIRONMENT]");
+        fprintf(stderr, "launcher-tool: %s\n",
+                error != NULL ? error->message : "STORE FOLDER [ENVIRONMENT [BUILD-FOLDER]]");
         return 1;
     }
     puts("ready");

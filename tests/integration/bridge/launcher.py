@@ -39,10 +39,12 @@ def finish():
 
 
 class Server:
-    def __init__(self, scope="full", store="/store"):
-        self.process = subprocess.Popen([tool, work + store, folder, scope], stdin=subprocess.PIPE,
+    def __init__(self, scope="full", store="/store", at_home=True, build=project):
+        self.process = subprocess.Popen([tool, work + store, folder, scope, build], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
+        if at_home:
+            run("--tell-root", program=folder + "/bin/recc")
 
     def end(self):
         output, _ = self.process.communicate(timeout=60)
@@ -92,7 +94,7 @@ def counts_are(name, server, counts):
 def compile_is(name, flags, outputs, counts, scope="full", cwd=project, compiler="gcc", env=environment):
     """The same outcome as without us, and these counts.  Returns the outputs."""
     wanted = outcome(compiler, flags, outputs, cwd, env)
-    server = Server(scope)
+    server = Server(scope, build=cwd)
     ours = outcome(folder + "/bin/" + compiler, flags, outputs, cwd, env)
     check(name + ": as without a launcher", ours == wanted, (ours[:3], wanted[:3]))
     counts_are(name, server, counts)

@@ -126,6 +126,18 @@ compiles wrong base.bst one 'recc: perhaps'
 sluice show wrong.bst
 check_not "another value is refused" test "$status" -eq 0
 check "with its place" contains "$work/output" "recc"
+rm "$work/project/elements/wrong.bst"
+
+# for all elements, in a project with a junction: what builds nothing is none of them
+cp "$work/project/project.conf" "$work/project.conf"
+printf 'variables:\n  recc: true\n' >>"$work/project/project.conf"
+mkdir -p "$work/project/files/sub"
+printf 'name: sub\nmin-version: 2.0\n' >"$work/project/files/sub/project.conf"
+printf 'kind: stack\n' >"$work/project/files/sub/all.bst"
+printf 'kind: junction\nsources:\n- kind: local\n  path: files/sub\n' | element sub.bst
+printf 'kind: stack\ndepends:\n- sub.bst:all.bst\n' | element through.bst
+check "a project with a junction" builds through.bst
+mv "$work/project.conf" "$work/project/project.conf"
 
 # within one build: what commands do between two compiles
 element inside.bst <<'END'

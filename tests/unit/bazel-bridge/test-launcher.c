@@ -195,6 +195,7 @@ static void test_times(void)
     int64_t moved = moment();
     write_upper(&place, "src/moved/object.o", "which says nothing of what was there before");
     g_assert_cmpint(changed(&place, "moved/x.h"), <, moved);
+    g_assert_cmpint(changed(&place, "moved/x.h"), >, chained); /* it came here after that all the same */
     kind_of(&place, "/usr/include/a.h", &file);
     g_assert_false(file.changing);
     tear_down(&place);
@@ -336,6 +337,13 @@ static void test_roaming(void)
     g_assert_true(holds_in(&place, manifest, "/absent", NULL));
     g_assert_true(holds_in(&place, manifest, NULL, NULL)); /* marks are no paths */
     g_assert_true(holds_in(&place, literal, "/src", NULL));
+    link_upper(&place, "link", "two");
+    g_assert_true(holds_in(&place, manifest, "/link", NULL)); /* gcc may call its headers otherwise */
+    write_upper(&place, "four/s.c", "one");
+    write_upper(&place, "four/inc/other.h", "two");
+    g_assert_true(holds_in(&place, manifest, "/four", NULL));
+    link_upper(&place, "four/inc/i.h", "other.h");
+    g_assert_true(holds_in(&place, manifest, "/four", NULL));
     write_upper(&place, "three/none.h", "here there is one");
     g_assert_true(holds_in(&place, manifest, "/three", NULL));
     write_upper(&place, "two/inc/i.h", "another");
@@ -360,6 +368,10 @@ static void test_inputs_that_stay(void)
     set_up(&place);
     link_upper(&place, "src/link.h", "../usr/include/a.h");
     link_upper(&place, "src/includes", "../usr/include");
+    link_upper(&place, "usr/long-name", "../src/inc");
+    write_upper(&place, "usr/lib/new.h", "of the builder");
+    link_upper(&place, "usr/lib/new-link.h", "new.h");
+    link_upper(&place, "usr/lib/into.h", "../../src/inc/i.h");
     assert_stays(&place, "/src/s.c", FALSE, FALSE);
     assert_stays(&place, "/src/s.c", TRUE, TRUE);
     assert_stays(&place, "/usr/include/a.h", FALSE, FALSE);
@@ -367,22 +379,30 @@ static void test_inputs_that_stay(void)
     assert_stays(&place, "/src/link.h", FALSE, TRUE);
     assert_stays(&place, "/src/includes/a.h", FALSE, TRUE);
     assert_stays(&place, "/src/inc/../s.c", FALSE, TRUE);
+    assert_stays(&place, "inc/../s.c", FALSE, FALSE);
+    assert_stays(&place, "/usr/long-name/i.h", FALSE, TRUE);
+    assert_stays(&place, "/usr/include/link.h", FALSE, FALSE);
+    assert_stays(&place, "/usr/lib/new-link.h", FALSE, FALSE);
+    assert_stays(&place, "/usr/lib/into.h", FALSE, TRUE);
     assert_stays(&place, "/src/none.h", FALSE, FALSE);
     write_upper(&place, "usr/include/assert.h", "of the builder");
     assert_stays(&place, "/usr/include/assert.h", TRUE, TRUE);
     tear_down(&place);
 }
 
-static CompileOptions *roams(const char *line, gboolean expected)
+/* From a directory in the build folder /build/x.bst, mostly. */
+static gboolean roams(const char *line, const char *directory, const char *variable)
 {
     const SluiceLauncher launcher = {.folder = (char *)"/build/x.bst"};
     g_auto(GStrv) arguments = g_strsplit(line, " ", -1);
-    LauncherCompile compile = {.question = {.arguments = arguments, .environment = (char *[]){NULL}}};
+    LauncherCompile compile = {.question = {arguments, (char *[]){(char *)variable, NULL}, (char *)directory}};
+    g_test_message("%s", line);
     compile.is_clang = g_str_has_prefix(line, "clang");
     compile.options = compile_options_parse(arguments, -1, -1, NULL);
-    g_test_message("%s", line);
-    g_assert_cmpint(compile.options->reason == NULL && launcher_may_roam(&launcher, &compile), ==, expected);
-    return compile.options;
+    g_assert_cmpstr(compile.options->reason, ==, NULL);
+    gboolean may = launcher_may_roam(&launcher, &compile);
+    compile_options_free(compile.options);
+    return may;
 }
 
 static void test_commands_that_roam(void)
@@ -393,6 +413,7 @@ static void test_commands_that_roam(void)
         "gcc -isystem /build/x.bst/inc -c a.c -MD -MT /build/x.bst/a.o -MF a.d",
         "clang++ -std=c++17 -fno-rtti -c a.cc",
         "gcc -fPIC -fvisibility=hidden -DNDEBUG -DX=y -c a.c",
+        "gcc -I../inc -I. -I/build/x.bst/a/../b -c a.c",
         NULL};
     static const char *const bad[] = {"gcc -g -c a.c",
                                       "gcc -flto -c a.c",
@@ -407,6 +428,10 @@ static void test_commands_that_roam(void)
                                       "gcc -c a.c -fexec-charset=IBM1047",
                                       "gcc -c a.c -finput-charset=UTF-16",
                                       "gcc -c a.c -isystem inc",
+                                      "gcc -c a.c -I../../inc",
+                                      "gcc -c a.c -I../x/../../inc",
+                                      "gcc -c a.c -I/build/x.bst/../inc",
+                                      "gcc -c a.c -fopenmp",
                                       "gcc -c a.c -isysteminc",
                                       "gcc -c a.c -Wp,-I/build/x.bst",
                                       "gcc -c a.c -Wa,-I/build/x.bst",
@@ -415,9 +440,17 @@ static void test_commands_that_roam(void)
                                       "gcc -c a.c -MD -MT \001/a.o",
                                       NULL};
     for (const char *const *line = good; *line != NULL; line++)
-        compile_options_free(roams(*line, TRUE));
+        g_assert_true(roams(*line, "/build/x.bst/below", "LANG=C"));
     for (const char *const *line = bad; *line != NULL; line++)
-        compile_options_free(roams(*line, FALSE));
+        g_assert_false(roams(*line, "/build/x.bst/below", "LANG=C"));
+    g_assert_true(roams("gcc -c a.c", "/build/x.bst", "PWD=/build/x.bst"));
+    for (const char *const *directory = (const char *const[]){"/build", "/build/x.bst2", "/", "/build/x.bst/..", NULL};
+         *directory != NULL; directory++)
+        g_assert_false(roams("gcc -c a.c", *directory, "LANG=C"));
+    for (const char *const *variable =
+             (const char *const[]){"CPATH=inc", "C_INCLUDE_PATH=/usr/x", "LANG=/build/x.bst/locale", NULL};
+         *variable != NULL; variable++)
+        g_assert_false(roams("gcc -c a.c", "/build/x.bst", *variable));
 }
 
 static void assert_moved(const char *line, const char *rules, const char *moved)
