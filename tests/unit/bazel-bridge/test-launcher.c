@@ -213,7 +213,7 @@ static void test_bounds(void)
         g_autofree char *path = g_strdup_printf("src/many/%d/x.h", i);
         write_upper(&place, path, "one");
     }
-    g_autoptr(SluiceLook) look = sluice_look_new(place.staged, -1, "/src");
+    SluiceLook *look = sluice_look_new(place.staged, -1, "/src");
     for (int i = 0; i < MANY; i++) {
         g_autofree char *path = g_strdup_printf("many/%d/x.h", i);
         sluice_look_at(look, path, TRUE, &file);
@@ -230,6 +230,7 @@ static void test_bounds(void)
     g_string_append(deep, "/0/x.h");
     assert_kind(&place, deep->str, SLUICE_STAGED_UNKNOWN);
     assert_kind(&place, "many/./0/x.h", SLUICE_STAGED_FILE);
+    sluice_look_free(look);
     tear_down(&place);
 }
 
