@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- Output --------------------------------------------------------------------------------------------------------------- */
@@ -93,6 +94,15 @@ void app_enforce_quota(const App *app)
 {
     ClonesTotal clones;
     (void)clones_enforce_quota(app->store, &clones, NULL, NULL);
+}
+
+void app_raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 SluiceStore *app_open_store_in_job(const App *app, GError **error)

@@ -46,6 +46,8 @@ int app_main(const char *version, int argc, char **argv);
 gboolean app_open_store(App *app, GError **error);
 /* At the end of a session that may have filled the cache. */
 void app_enforce_quota(const App *app);
+/* For what has a connection with each client: as many descriptors as there may be. */
+void app_raise_limits(void);
 /* In a job, which must not use the parent's. */
 SluiceStore *app_open_store_in_job(const App *app, GError **error);
 /* For the actions that clients in sandboxes want executed: as many at a time as --max-jobs says, or the machine has processors. NULL with a

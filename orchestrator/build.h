@@ -43,9 +43,6 @@ typedef struct {
     unsigned audit_hits;  /* percent of the hits that clients get */
 } BuildContext;
 
-/* The refs under which compile caching leaves what it counted in an element's last build: "PROJECT:ELEMENT" -> lines of NAME NUMBER. */
-#define RECC_STATS_SPACE "recc-stats"
-
 /* Builds the element and stores its artifact; its sources are fetched, the artifacts of its dependencies are in the store.  FALSE: a failed artifact
  * may have been stored.  A command that failed is SANDBOX/command-failed, no `sh` in the dependencies SANDBOX/missing-command,
  * cancelled is G_IO_ERROR_CANCELLED. */

@@ -1,6 +1,6 @@
 /* cmd-recc-stats.c - `recc-stats`: what compile caching counted in the last build of each element */
 #include "app.h"
-#include "build.h"
+#include "recc-folder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,11 +71,11 @@ int cmd_recc_stats(App *app, GError **error)
             continue;
         if (!add_element(app, all->pdata[i], sums, names, error))
             return EXIT_REPORT;
-        elements++;
+        elements += strcmp(all->pdata[i], RECC_STATS_DAEMON) != 0;
     }
     if (!all)
         return EXIT_REPORT;
-    if (*words && elements == 0) {
+    if (*words && names->len == 0) {
         error_set(error, ERROR_STREAM, NULL, NULL, "No compiles of %s were counted in this cache", *words);
         return EXIT_REPORT;
     }

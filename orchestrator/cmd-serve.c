@@ -5,7 +5,6 @@
 #include "serve.h"
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 /* How often files are looked at for changes, and the end is looked for; seconds. */
@@ -266,16 +265,6 @@ static gboolean listen_everywhere(Server *server, GError **error)
     return TRUE;
 }
 
-/* A connection takes up to three descriptors. */
-static void raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static gboolean start(Server *server, GError **error)
 {
     App *app = server->app;
@@ -284,7 +273,7 @@ static gboolean start(Server *server, GError **error)
         app->cache_path = g_canonicalize_filename(setting(server, SERVE_CACHE), NULL);
     }
     app->store_options = server->config->store;
-    raise_limits();
+    app_raise_limits();
     /* what may fork comes before what has threads */
     if (!load_access(server, error) || !load_tls(server, error) || !app_open_store(app, error) ||
         !serve_execution_start(app, &server->execution, error) || !open_log(server, error))

@@ -43,6 +43,7 @@ int cmd_build(App *app, GError **error);
 int cmd_show(App *app, GError **error);
 int cmd_diff_keys(App *app, GError **error);
 int cmd_shell(App *app, GError **error);
+int cmd_recc_daemon(App *app, GError **error);
 int cmd_recc_stats(App *app, GError **error);
 int cmd_help(App *app, GError **error);
 int cmd_init(App *app, GError **error);

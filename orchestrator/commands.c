@@ -148,6 +148,15 @@ static const OptionSpec cache_gc_options[] = {
     END_OPTIONS,
 };
 
+static const OptionSpec recc_daemon_options[] = {
+    {"detach", 0, OPTION_FLAG, FALSE, NULL, "Return when it answers; it stays"},
+    {"idle", 0, OPTION_INT, FALSE, "SECONDS", "End after so long without a compile (0: never; default: 900)"},
+    {"folder", 0, OPTION_STRING, FALSE, "DIR",
+     "Where launchers find it (default: $XDG_RUNTIME_DIR/sluice-recc, or /tmp/sluice-recc-UID)"},
+    {"stop", 0, OPTION_FLAG, FALSE, NULL, "End the one that runs"},
+    END_OPTIONS,
+};
+
 static const OptionSpec serve_options[] = {
     {"listen", 0, OPTION_STRING, TRUE, "ADDRESS", "unix:PATH or HOST:PORT (port 0: any)"},
     {"execute", 0, OPTION_FLAG, FALSE, NULL, "Execute actions, each in a sandbox of its own"},
@@ -266,8 +275,15 @@ const Command commands[] = {
      diff_keys_options, cmd_diff_keys},
     {"help", "[COMMAND]...", WORDS_COMMANDS, ANY, FALSE, "Show help of a command", NULL, no_options, cmd_help},
     {"init", "[TARGET_DIRECTORY]", WORDS_FILES, 1, FALSE, "Make a new project", NULL, init_options, cmd_init},
+    {"recc-daemon", "", WORDS_NONE, 0, FALSE, "Cache compiles of this user, outside of sandboxes",
+     "Answers sluice-recc, the compiler launcher, which starts it where it does not run: \"make CC='sluice-recc gcc'\" "
+     "is "
+     "all that is\n"
+     "needed.  What it does is logged in the folder's file log.  recc(1) has more.",
+     recc_daemon_options, cmd_recc_daemon},
     {"recc-stats", "[ELEMENTS]...", WORDS_ELEMENTS, ANY, FALSE, "Show what compile caching did",
-     "The sums of what was counted in the last build of each element, or of these: compiles that the cache answered "
+     "The sums of what was counted in the last build of each element and by the last recc-daemon, or of these: "
+     "compiles that the cache answered "
      "(hits), those that\n"
      "were watched (misses) and kept (learned), all else that compilers were called for (others), and the reasons why "
      "compiles were\n"

@@ -8,6 +8,7 @@
 #include "build-private.h"
 #include "cluster.h"
 #include "executor.h"
+#include "recc-folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PLACE          "/run/sluice-recc" /* as recc-shim/recc.h has it */
-#define SOCKET_BACKLOG 1024
+#define PLACE "/run/sluice-recc" /* as recc-shim/recc.h has it */
 
 struct Recc {
     Build *build;
@@ -101,71 +101,14 @@ static gboolean link_compilers(Build *build, const SluiceDigest *root, const cha
 
 /* ---- The folder -------------------------------------------------------------------------------------------------------------- */
 
-static char *find_part(const char *name)
-{
-    static const char *const beside[] = {".", "../recc-shim", "../libexec/sluice"};
-    const char *given = g_getenv("SLUICE_LIBEXEC");
-    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-    g_autofree char *folder = self ? g_path_get_dirname(self) : g_strdup("/");
-    const char *const bases[] = {given && *given ? given : folder, folder};
-    for (gsize i = 0; i < G_N_ELEMENTS(bases) * G_N_ELEMENTS(beside); i++) {
-        g_autofree char *path =
-            g_build_filename(bases[i / G_N_ELEMENTS(beside)], beside[i % G_N_ELEMENTS(beside)], name, NULL);
-        if (access(path, R_OK) == 0)
-            return g_steal_pointer(&path);
-    }
-    return NULL;
-}
-
-static gboolean copy_part(int folder, const char *name, const char *to, mode_t mode, GError **error)
-{
-    g_autofree char *path = find_part(name);
-    g_autofree char *bytes = NULL;
-    gsize length = 0;
-    if (!path) {
-        error_set(error, ERROR_SANDBOX, NULL, NULL, "%s is neither beside this program nor in $SLUICE_LIBEXEC", name);
-        return FALSE;
-    }
-    if (!g_file_get_contents(path, &bytes, &length, error))
-        return FALSE;
-    int fd = openat(folder, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    gboolean written = fd >= 0 && write(fd, bytes, length) == (ssize_t)length && fchmod(fd, mode) == 0;
-    if (!written)
-        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot write the compiler launcher: %s", g_strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return written;
-}
-
-/* Bound through /proc/self/fd, because the store's path may be longer than a socket's address can be. */
-static int listen_in(int folder, GError **error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/socket", folder);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        fchmodat(folder, "socket", 0666, 0) == 0 && listen(fd, SOCKET_BACKLOG) == 0)
-        return fd;
-    error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the socket of the compiler launcher: %s",
-              g_strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
 static gboolean fill_folder(Recc *recc, const CommandPlan *plan, const SluiceDigest *root, int folder, GError **error)
 {
-    if (mkdirat(folder, "bin", 0755) != 0) {
-        error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot make the launcher's folder: %s", g_strerror(errno));
+    int bin = -1;
+    if (!recc_folder_fill(folder, error) || (bin = recc_folder_open_bin(folder, error)) < 0)
         return FALSE;
-    }
-    int bin = openat(folder, "bin", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    gboolean filled = bin >= 0 && copy_part(bin, "sluice-recc", "recc", 0755, error) &&
-                      copy_part(folder, "sluice-recc-trace.so", "trace.so", 0644, error) &&
-                      link_compilers(recc->build, root, plan->environment, bin, error);
-    if (bin >= 0)
-        close(bin);
-    int listener = filled ? listen_in(folder, error) : -1;
+    gboolean linked = link_compilers(recc->build, root, plan->environment, bin, error);
+    close(bin);
+    int listener = linked ? recc_folder_listen(folder, 0666, error) : -1;
     return listener >= 0 && sluice_launcher_add_listener(recc->launcher, listener, error);
 }
 
@@ -246,20 +189,6 @@ const char *const *recc_environment(Build *build, const char *const *base)
                             arena_printf(build->arena, PLACE "/bin:%s", path ? path : "/usr/bin:/bin"));
 }
 
-/* For `recc-stats`: NAME NUMBER in each line, of the element's last build.  Statistics are worth no failure. */
-static void keep_counts(Recc *recc, const SluiceLauncherStats *stats, char **reasons)
-{
-    const Element *element = recc->build->element;
-    g_autofree char *name = g_strdup_printf("%s:%s", project_name(element->project), element->name);
-    g_autofree char *list = g_strjoinv("\n", reasons);
-    g_autofree char *text = g_strdup_printf("hits %" G_GUINT64_FORMAT "\nmisses %" G_GUINT64_FORMAT
-                                            "\nlearned %" G_GUINT64_FORMAT "\nothers %" G_GUINT64_FORMAT "\n%s",
-                                            stats->hits, stats->misses, stats->learned, stats->others, list);
-    g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
-    const SluiceRef ref = {.value = value};
-    (void)sluice_store_set_ref(recc->build->context->store, RECC_STATS_SPACE, name, &ref, NULL);
-}
-
 static void report_cluster(Recc *recc)
 {
     SluiceUpstreamStats stats;
@@ -274,11 +203,13 @@ static void report_cluster(Recc *recc)
 
 static void report(Recc *recc)
 {
+    const Element *element = recc->build->element;
     SluiceLauncherStats stats;
     sluice_launcher_get_stats(recc->launcher, &stats);
     g_auto(GStrv) reasons = sluice_launcher_dup_reasons(recc->launcher);
     g_autofree char *list = g_strjoinv(", ", reasons);
-    keep_counts(recc, &stats, reasons);
+    g_autofree char *name = g_strdup_printf("%s:%s", project_name(element->project), element->name);
+    recc_folder_keep_counts(recc->build->context->store, name, &stats, reasons);
     build_event(recc->build, EVENT_INFO, 0, NULL,
                 "Compile cache: %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT " misses, %" G_GUINT64_FORMAT
                 " learned, %" G_GUINT64_FORMAT " others%s%s%s",

@@ -26,10 +26,21 @@ static int talk(int fd, const char *folder, char *const *arguments)
     return 0;
 }
 
-static const char *find_folder(void)
+static const char *find_given_folder(void)
 {
     const char *folder = getenv(RECC_FOLDER_VARIABLE);
     return folder && *folder ? folder : RECC_FOLDER;
+}
+
+/* Of the sandbox that we are in, or else of the user. */
+static int connect_anywhere(const char **folder)
+{
+    *folder = find_given_folder();
+    int fd = recc_connect(*folder);
+    if (fd >= 0 || access(*folder, F_OK) == 0 || strcmp(*folder, RECC_FOLDER) != 0)
+        return fd;
+    *folder = recc_user_folder();
+    return recc_connect_user(*folder);
 }
 
 /* Before a sandbox runs what a builder wrote: this process's root is that of the sandbox. */
@@ -37,14 +48,13 @@ static int tell_root(void)
 {
     char root[] = "/", *arguments[] = {root, NULL};
     ReccAnswer answer;
-    int fd = recc_connect(find_folder());
+    int fd = recc_connect(find_given_folder());
     return fd >= 0 && recc_send_compile(fd, arguments, environ) && recc_receive_answer(fd, &answer) ? 0 : 1;
 }
 
 static int launch(char **arguments)
 {
-    const char *folder = find_folder();
-    const char *compiler = recc_find_compiler(arguments[0]);
+    const char *folder, *compiler = recc_find_compiler(arguments[0]);
     if (!compiler) {
         fprintf(stderr, "recc: %s: command not found\n", recc_base_name(arguments[0]));
         return RECC_EXIT_ABSENT;
@@ -53,7 +63,7 @@ static int launch(char **arguments)
     /* a terminal's colours a pipe would take away */
     if (!arguments[1] || isatty(STDERR_FILENO))
         return recc_become(arguments);
-    int fd = recc_connect(folder);
+    int fd = connect_anywhere(&folder);
     return fd < 0 ? recc_become(arguments) : talk(fd, folder, arguments);
 }
 

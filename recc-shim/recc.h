@@ -14,7 +14,8 @@
 
 #define RECC_VERSION 1
 
-/* The socket `socket`, the object `trace.so` and the folder `bin` of links are there; RECC_FOLDER_VARIABLE names another place. */
+/* The socket `socket`, the object `trace.so` and the folder `bin` of links are there; RECC_FOLDER_VARIABLE names another place.  Without both it is
+ * the folder of the user's daemon. */
 #define RECC_FOLDER          "/run/sluice-recc"
 #define RECC_FOLDER_VARIABLE "SLUICE_RECC_FOLDER"
 
@@ -56,6 +57,13 @@ void recc_buffer_append(ReccBuffer *buffer, const void *bytes, size_t length);
 /* The compiler that `name` means to a caller who does not know of us: a path, or what comes after us in PATH.  NULL: there is none. */
 const char *recc_find_compiler(const char *name);
 const char *recc_base_name(const char *path);
+
+/* ---- daemon.c ---- */
+
+/* The folder of the user's daemon, who need not be there. */
+const char *recc_user_folder(void);
+/* A connected socket, or -1.  A daemon that does not run is started, if sluice is there. */
+int recc_connect_user(const char *folder);
 
 /* ---- message.c ---- */
 

@@ -1,0 +1,333 @@
+/*
+ * cmd-recc-daemon.c - `recc-daemon`: what answers the compiler launchers of one user on the machine itself.
+ *
+ * Nothing is staged there: every file that a compiler reads is hashed when it is new, the compiler and its libraries too.  So results are good wherever
+ * the same files are; what compilers might look at beside them is the release of the distribution, which is their environment.
+ */
+#include "cluster.h"
+#include "executor.h"
+#include "recc-folder.h"
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Seconds. */
+#define IDLE_DEFAULT 900
+#define PATIENCE     10
+#define OS_RELEASE   "/etc/os-release"
+
+typedef struct {
+    App *app;
+    char *path;
+    int folder, lock, ready; /* descriptors; `ready` of a pipe to who waits, or -1 */
+    Cluster *cluster;        /* the user's, or NULL */
+    SluiceUpstream *upstream;
+    ServeCare *care;
+    SluiceLauncher *launcher;
+    SluiceLauncherStats stats; /* as kept */
+    sigset_t signals;
+} Daemon;
+
+static gboolean fail(GError **error, const Daemon *daemon, const char *what)
+{
+    error_set(error, ERROR_APP, NULL, NULL, "%s %s: %s", what, daemon->path, g_strerror(errno));
+    return FALSE;
+}
+
+/* ---- Its folder ---------------------------------------------------------------------------------------------------------------- */
+
+static char *find_folder(const App *app)
+{
+    const char *given = arguments_get(app->arguments, "folder");
+    const char *runtime = g_getenv("XDG_RUNTIME_DIR");
+    if (given)
+        return g_canonicalize_filename(given, NULL);
+    return runtime && *runtime == '/' ? g_build_filename(runtime, "sluice-recc", NULL)
+                                      : g_strdup_printf("/tmp/sluice-recc-%u", (unsigned)getuid());
+}
+
+/* Launchers believe what answers there. */
+static gboolean open_folder(Daemon *daemon, GError **error)
+{
+    struct stat status;
+    if (mkdir(daemon->path, 0700) != 0 && errno != EEXIST)
+        return fail(error, daemon, "Cannot make");
+    daemon->folder = open(daemon->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (daemon->folder < 0 || fstat(daemon->folder, &status) != 0)
+        return fail(error, daemon, "Cannot open");
+    if (strlen(daemon->path) + sizeof "/socket" > sizeof((struct sockaddr_un *)NULL)->sun_path) {
+        error_set(error, ERROR_APP, NULL, NULL, "The path %s is too long for a socket: name another --folder",
+                  daemon->path);
+        return FALSE;
+    }
+    if (status.st_uid != getuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        error_set(error, ERROR_APP, NULL, NULL, "Others can write to %s: remove it, or name another --folder",
+                  daemon->path);
+        return FALSE;
+    }
+    daemon->lock = openat(daemon->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return daemon->lock >= 0 || fail(error, daemon, "Cannot write to");
+}
+
+static gboolean take_lock(Daemon *daemon)
+{
+    return flock(daemon->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Of the one that has the lock; 0: it is just starting. */
+static pid_t read_pid(const Daemon *daemon)
+{
+    char text[32] = "";
+    ssize_t length = pread(daemon->lock, text, sizeof text - 1, 0);
+    return length > 0 ? (pid_t)g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+static gboolean write_pid(const Daemon *daemon, pid_t pid)
+{
+    char text[32] = "";
+    int length = pid > 0 ? g_snprintf(text, sizeof text, "%d\n", pid) : 0;
+    return ftruncate(daemon->lock, 0) == 0 && pwrite(daemon->lock, text, (size_t)length, 0) == length;
+}
+
+static gboolean wait_until(gboolean (*holds)(Daemon *daemon), Daemon *daemon)
+{
+    enum { PER_SECOND = 100 };
+    for (int i = 0; i < PATIENCE * PER_SECOND; i++) {
+        if (holds(daemon))
+            return TRUE;
+        g_usleep(G_USEC_PER_SEC / PER_SECOND);
+    }
+    return FALSE;
+}
+
+/* Its pid is written when it answers. */
+static gboolean is_ready(Daemon *daemon)
+{
+    return read_pid(daemon) > 0;
+}
+
+static int meet_other(Daemon *daemon, GError **error)
+{
+    if (arguments_has(daemon->app->arguments, "detach") && wait_until(is_ready, daemon))
+        return EXIT_SUCCESS;
+    error_set(error, ERROR_APP, NULL, NULL, "A recc-daemon runs already (process %d); --stop ends it",
+              (int)read_pid(daemon));
+    return EXIT_REPORT;
+}
+
+static int stop(Daemon *daemon, GError **error)
+{
+    if (take_lock(daemon)) {
+        app_print("No recc-daemon runs\n");
+        return EXIT_SUCCESS;
+    }
+    if (!wait_until(is_ready, daemon) || kill(read_pid(daemon), SIGTERM) != 0 || !wait_until(take_lock, daemon)) {
+        error_set(error, ERROR_APP, NULL, NULL, "The recc-daemon (process %d) did not end", (int)read_pid(daemon));
+        return EXIT_REPORT;
+    }
+    return EXIT_SUCCESS;
+}
+
+/* ---- Starting ------------------------------------------------------------------------------------------------------------------ */
+
+static gboolean connect_cluster(Daemon *daemon, GError **error)
+{
+    App *app = daemon->app;
+    daemon->cluster = cluster_new(app);
+    if (!daemon->cluster)
+        return TRUE;
+    cluster_use_without_environment(daemon->cluster);
+    daemon->upstream = cluster_connect(daemon->cluster, app->store, &app->sink, error);
+    return daemon->upstream && cluster_check(daemon->cluster, daemon->upstream, &app->sink, error) &&
+           sluice_upstream_start_pushing(daemon->upstream, error);
+}
+
+static gboolean make_root(Daemon *daemon, SluiceDigest *root, GError **error)
+{
+    SluiceDigest digest;
+    g_autoptr(SluiceTree) tree = sluice_tree_new(daemon->app->store);
+    int fd = open(OS_RELEASE, O_RDONLY | O_CLOEXEC);
+    gboolean made = fd < 0 || (sluice_store_put_fd(daemon->app->store, fd, NULL, &digest, error) &&
+                               sluice_tree_add_file(tree, OS_RELEASE, &digest, FALSE, error));
+    if (fd >= 0)
+        close(fd);
+    return made && sluice_tree_commit(tree, root, error);
+}
+
+static gboolean start_launcher(Daemon *daemon, GError **error)
+{
+    /* what compilers write for themselves is no change of folders beside it */
+    static const char *const mounted[] = {"/tmp", "/var/tmp", "/dev", "/proc", "/sys", NULL};
+    g_autoptr(SluiceTree) nothing = sluice_tree_new(daemon->app->store);
+    SluiceLauncherPlace place = {.upper = -1, .mounted = mounted, .upstream = daemon->upstream};
+    ExecutorPlace environment = {.store = daemon->app->store, .scope = "recc-daemon"};
+    if (!make_root(daemon, &environment.environment_root, error) ||
+        !executor_store_environment(&environment, NULL, NULL, &place.environment, error) ||
+        !sluice_tree_commit(nothing, &place.root, error))
+        return FALSE;
+    place.environment_root = place.root;
+    place.upper = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place.upper < 0)
+        return fail(error, daemon, "Cannot open / for");
+    daemon->launcher = sluice_launcher_new(daemon->app->store, &place, error);
+    int listener = daemon->launcher && recc_folder_fill(daemon->folder, error)
+                       ? recc_folder_listen(daemon->folder, 0600, error)
+                       : -1;
+    return listener >= 0 && sluice_launcher_add_listener(daemon->launcher, listener, error);
+}
+
+/* Which root and mounts are those that it sees itself, a launcher says. */
+static gboolean tell_root(Daemon *daemon, GError **error)
+{
+    g_autofree char *program = g_build_filename(daemon->path, "bin", "recc", NULL);
+    char *arguments[] = {program, (char *)"--tell-root", NULL};
+    g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), "SLUICE_RECC_FOLDER", daemon->path, TRUE);
+    int status = 0;
+    return g_spawn_sync("/", arguments, environment, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, error) &&
+           g_spawn_check_wait_status(status, error);
+}
+
+static gboolean start(Daemon *daemon, GError **error)
+{
+    App *app = daemon->app;
+    app_raise_limits();
+    if (!app_open_store(app, error) || !connect_cluster(daemon, error) || !start_launcher(daemon, error) ||
+        !tell_root(daemon, error))
+        return FALSE;
+    daemon->care = serve_care_new(app->store);
+    return write_pid(daemon, getpid()) || fail(error, daemon, "Cannot write to");
+}
+
+/* Who waits for it goes on; from now on it has nothing of theirs. */
+static gboolean let_go(Daemon *daemon, GError **error)
+{
+    if (daemon->ready < 0)
+        return TRUE;
+    int log = openat(daemon->folder, "log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    gboolean moved = log >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
+                     dup2(log, STDERR_FILENO) >= 0 && chdir("/") == 0;
+    if (log >= 0)
+        close(log);
+    if (nothing >= 0)
+        close(nothing);
+    if (!moved || write(daemon->ready, "", 1) != 1)
+        return fail(error, daemon, "Cannot go on in");
+    close(daemon->ready);
+    daemon->ready = -1;
+    return TRUE;
+}
+
+/* ---- Running --------------------------------------------------------------------------------------------------------------------- */
+
+/* Whether anything was asked since the last time. */
+static gboolean keep_counts(Daemon *daemon)
+{
+    SluiceLauncherStats stats;
+    sluice_launcher_get_stats(daemon->launcher, &stats);
+    if (memcmp(&stats, &daemon->stats, sizeof stats) == 0)
+        return FALSE;
+    g_auto(GStrv) reasons = sluice_launcher_dup_reasons(daemon->launcher);
+    recc_folder_keep_counts(daemon->app->store, RECC_STATS_DAEMON, &stats, reasons);
+    daemon->stats = stats;
+    return TRUE;
+}
+
+/* Until a signal, long quiet, or the loss of its folder. */
+static void answer(Daemon *daemon, gint64 idle)
+{
+    const struct timespec second = {.tv_sec = 1};
+    gint64 quiet = 0;
+    while (idle == 0 || quiet < idle) {
+        int number = sigtimedwait(&daemon->signals, NULL, &second);
+        if (number == SIGINT || number == SIGTERM || access(daemon->path, F_OK) != 0)
+            break;
+        quiet = keep_counts(daemon) ? 0 : quiet + 1;
+        g_autofree char *problem = serve_care_take_problem(daemon->care);
+        if (problem)
+            app_log(daemon->app, EVENT_WARNING, NULL, "The cache could not be kept within its size: %s", problem);
+    }
+}
+
+static void daemon_clear(Daemon *daemon)
+{
+    if (daemon->launcher) {
+        unlinkat(daemon->folder, "socket", 0);
+        sluice_launcher_stop(daemon->launcher);
+        keep_counts(daemon);
+        sluice_launcher_free(daemon->launcher);
+    }
+    g_clear_pointer(&daemon->care, serve_care_free);
+    g_clear_pointer(&daemon->upstream, sluice_upstream_free);
+    g_clear_pointer(&daemon->cluster, cluster_free);
+    for (const int *fd = (const int[]){daemon->folder, daemon->lock, daemon->ready, -1}; *fd >= 0; fd++)
+        close(*fd);
+    g_free(daemon->path);
+}
+
+static int run(Daemon *daemon, GError **error)
+{
+    gint64 idle = arguments_int(daemon->app->arguments, "idle", IDLE_DEFAULT);
+    sigemptyset(&daemon->signals);
+    sigaddset(&daemon->signals, SIGINT);
+    sigaddset(&daemon->signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &daemon->signals, NULL);
+    if (!write_pid(daemon, 0) || !start(daemon, error) || !let_go(daemon, error))
+        return EXIT_REPORT;
+    if (!arguments_has(daemon->app->arguments, "detach")) {
+        g_autofree char *line = g_strdup_printf("Answering compilers at %s\n", daemon->path);
+        app_print(line);
+    }
+    answer(daemon, idle);
+    write_pid(daemon, 0);
+    return EXIT_SUCCESS;
+}
+
+/* The parent ends when the child answers. */
+static int detach(Daemon *daemon, GError **error)
+{
+    int pipe[2];
+    char byte;
+    if (pipe2(pipe, O_CLOEXEC) != 0) {
+        fail(error, daemon, "Cannot start in");
+        return EXIT_REPORT;
+    }
+    pid_t pid = fork();
+    if (pid < 0)
+        fail(error, daemon, "Cannot start in");
+    close(pipe[pid != 0]);
+    if (pid == 0) {
+        setsid();
+        daemon->ready = pipe[1];
+        return run(daemon, error);
+    }
+    gboolean answers = pid > 0 && read(pipe[0], &byte, 1) == 1;
+    close(pipe[0]);
+    return answers ? EXIT_SUCCESS : EXIT_REPORT;
+}
+
+int cmd_recc_daemon(App *app, GError **error)
+{
+    Daemon daemon = {.app = app, .path = find_folder(app), .folder = -1, .lock = -1, .ready = -1};
+    int status = EXIT_REPORT;
+    if (!open_folder(&daemon, error))
+        status = EXIT_REPORT;
+    else if (arguments_has(app->arguments, "stop"))
+        status = stop(&daemon, error);
+    else if (!take_lock(&daemon))
+        status = meet_other(&daemon, error);
+    else if (arguments_has(app->arguments, "detach"))
+        status = detach(&daemon, error);
+    else
+        status = run(&daemon, error);
+    daemon_clear(&daemon);
+    return status;
+}
