@@ -54,12 +54,13 @@ static void print_section(void)
     print_variables(RECC_PASSES);
     puts("\n.PP\nThe other variables of recc, and its files (\\fIrecc/recc.conf\\fR, \\fI~/.recc/recc.conf\\fR and so "
          "on), are "
-         "no mistake; they change nothing.\n"
+         "no mistake; in a sandbox they change nothing.\n"
          ".SS \"Not yet\"\nWhat recc does with these, this launcher may do one day:");
     print_variables(RECC_LATER);
-    puts(".SS \"Without a sandbox around\"\nThere the launcher runs the compiler.  Inside of one it is known where "
-         "results are "
-         "kept:");
+    puts(".SS \"Without a sandbox around\"\nThe daemon looks for these in its environment (that of the compile which "
+         "starts it) and in recc's "
+         "files, "
+         "when it starts.  In a sandbox it is known where results are kept:");
     print_variables(RECC_REMOTE_ONLY);
     puts(".SS \"Without effect\"\nHere is why nothing comes of these:");
     print_variables(RECC_IGNORED);

@@ -19,3 +19,7 @@ typedef struct {
  * *out is in the arena; NULL: there is no cluster. */
 gboolean cluster_config_read(const Node *root, const Node *project, Arena *arena, const ClusterConfig **out,
                              GError **error);
+
+/* The same of recc's configuration (recc-config.h), as it is for this process: a cache for compiles, which is given what is made here if
+ * RECC_CACHE_UPLOAD_LOCAL_BUILD says so.  *out is NULL if no server is named.  In cluster-recc.c. */
+gboolean cluster_config_read_recc(Arena *arena, const ClusterConfig **out, GError **error);

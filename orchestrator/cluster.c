@@ -13,8 +13,11 @@ Cluster *cluster_new(const App *app)
 {
     const char *project = app->session ? project_name(session_toplevel(app->session)) : NULL;
     const ClusterConfig *config = user_config_get_cluster(app->config, project);
-    if (!config)
-        return NULL;
+    return config ? cluster_new_from(config) : NULL;
+}
+
+Cluster *cluster_new_from(const ClusterConfig *config)
+{
     Cluster *cluster = g_new0(Cluster, 1);
     cluster->config = config;
     cluster->upstream = config->upstream;

@@ -8,9 +8,12 @@
 #pragma once
 
 #include "app.h"
+#include "cluster-config.h"
 
 /* Of the project that is loaded, if one is.  NULL: none is configured. */
 Cluster *cluster_new(const App *app);
+/* The cluster of another configuration, which must stay. */
+Cluster *cluster_new_from(const ClusterConfig *config);
 /* For endpoints that have no environment: clients' actions are executed there as they are, unless the environment would have to travel along. */
 void cluster_use_without_environment(Cluster *cluster);
 gboolean cluster_executes(const Cluster *cluster);

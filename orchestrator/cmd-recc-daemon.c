@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -26,6 +27,7 @@
 
 typedef struct {
     App *app;
+    Arena *arena; /* of the configuration */
     char *path;
     int folder, lock, ready; /* descriptors; `ready` of a pipe to who waits, or -1 */
     Cluster *cluster;        /* the user's, or NULL */
@@ -138,10 +140,14 @@ static int stop(Daemon *daemon, GError **error)
 
 /* ---- Starting ------------------------------------------------------------------------------------------------------------------ */
 
+/* That of recc's variables and files, or of the user's configuration. */
 static gboolean connect_cluster(Daemon *daemon, GError **error)
 {
     App *app = daemon->app;
-    daemon->cluster = cluster_new(app);
+    const ClusterConfig *config;
+    if (!cluster_config_read_recc(daemon->arena, &config, error))
+        return FALSE;
+    daemon->cluster = config ? cluster_new_from(config) : cluster_new(app);
     if (!daemon->cluster)
         return TRUE;
     cluster_use_without_environment(daemon->cluster);
@@ -206,20 +212,26 @@ static gboolean start(Daemon *daemon, GError **error)
     return write_pid(daemon, getpid()) || fail(error, daemon, "Cannot write to");
 }
 
-/* Who waits for it goes on; from now on it has nothing of theirs. */
-static gboolean let_go(Daemon *daemon, GError **error)
+/* From now on it has nothing of who started it. */
+static gboolean move_streams(const Daemon *daemon, GError **error)
 {
-    if (daemon->ready < 0)
-        return TRUE;
     int log = openat(daemon->folder, "log", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     gboolean moved = log >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 && dup2(log, STDOUT_FILENO) >= 0 &&
-                     dup2(log, STDERR_FILENO) >= 0 && chdir("/") == 0;
+                     dup2(log, STDERR_FILENO) >= 0;
     if (log >= 0)
         close(log);
     if (nothing >= 0)
         close(nothing);
-    if (!moved || write(daemon->ready, "", 1) != 1)
+    return moved || fail(error, daemon, "Cannot write to");
+}
+
+/* Who waits for it goes on. */
+static gboolean let_go(Daemon *daemon, GError **error)
+{
+    if (daemon->ready < 0)
+        return TRUE;
+    if (chdir("/") != 0 || write(daemon->ready, "", 1) != 1)
         return fail(error, daemon, "Cannot go on in");
     close(daemon->ready);
     daemon->ready = -1;
@@ -268,9 +280,11 @@ static void daemon_clear(Daemon *daemon)
     g_clear_pointer(&daemon->care, serve_care_free);
     g_clear_pointer(&daemon->upstream, sluice_upstream_free);
     g_clear_pointer(&daemon->cluster, cluster_free);
-    for (const int *fd = (const int[]){daemon->folder, daemon->lock, daemon->ready, -1}; *fd >= 0; fd++)
+    /* `ready` closes with the process, when its error has been written */
+    for (const int *fd = (const int[]){daemon->folder, daemon->lock, -1}; *fd >= 0; fd++)
         close(*fd);
     g_free(daemon->path);
+    arena_free(daemon->arena);
 }
 
 static int run(Daemon *daemon, GError **error)
@@ -291,32 +305,43 @@ static int run(Daemon *daemon, GError **error)
     return EXIT_SUCCESS;
 }
 
-/* The parent ends when the child answers. */
+static void show_log(const Daemon *daemon)
+{
+    char bytes[4096];
+    ssize_t got = 0;
+    int log = openat(daemon->folder, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    while (log >= 0 && (got = read(log, bytes, sizeof bytes)) > 0)
+        fwrite(bytes, 1, (size_t)got, stderr);
+    if (log >= 0)
+        close(log);
+}
+
+/* The parent ends when the child answers, or with what that said. */
 static int detach(Daemon *daemon, GError **error)
 {
     int pipe[2];
     char byte;
-    if (pipe2(pipe, O_CLOEXEC) != 0) {
+    pid_t pid = pipe2(pipe, O_CLOEXEC) == 0 ? fork() : -1;
+    if (pid < 0) {
         fail(error, daemon, "Cannot start in");
         return EXIT_REPORT;
     }
-    pid_t pid = fork();
-    if (pid < 0)
-        fail(error, daemon, "Cannot start in");
     close(pipe[pid != 0]);
     if (pid == 0) {
         setsid();
         daemon->ready = pipe[1];
-        return run(daemon, error);
+        return move_streams(daemon, error) ? run(daemon, error) : EXIT_REPORT;
     }
-    gboolean answers = pid > 0 && read(pipe[0], &byte, 1) == 1;
+    gboolean answers = read(pipe[0], &byte, 1) == 1;
     close(pipe[0]);
+    if (!answers)
+        show_log(daemon);
     return answers ? EXIT_SUCCESS : EXIT_REPORT;
 }
 
 int cmd_recc_daemon(App *app, GError **error)
 {
-    Daemon daemon = {.app = app, .path = find_folder(app), .folder = -1, .lock = -1, .ready = -1};
+    Daemon daemon = {.app = app, .arena = arena_new(), .path = find_folder(app), .folder = -1, .lock = -1, .ready = -1};
     int status = EXIT_REPORT;
     if (!open_folder(&daemon, error))
         status = EXIT_REPORT;

@@ -19,7 +19,9 @@ static int talk(int fd, const char *folder, char *const *arguments)
         return recc_become(arguments);
     if (answer.verdict == RECC_LEARN)
         return recc_run_watched(fd, folder, arguments);
-    if (answer.verdict != RECC_HIT || !recc_take_outputs(fd, &answer))
+    /* for a terminal the compiler would write its messages otherwise */
+    bool other = answer.n_errors > 0 && isatty(STDERR_FILENO);
+    if (answer.verdict != RECC_HIT || other || !recc_take_outputs(fd, &answer))
         return recc_become(arguments);
     if (answer.n_errors > 0)
         recc_write_all(STDERR_FILENO, answer.errors, answer.n_errors);
@@ -60,8 +62,7 @@ static int launch(char **arguments)
         return RECC_EXIT_ABSENT;
     }
     arguments[0] = (char *)compiler;
-    /* a terminal's colours a pipe would take away */
-    if (!arguments[1] || isatty(STDERR_FILENO))
+    if (!arguments[1])
         return recc_become(arguments);
     int fd = connect_anywhere(&folder);
     return fd < 0 ? recc_become(arguments) : talk(fd, folder, arguments);

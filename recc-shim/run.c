@@ -15,11 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -130,6 +132,7 @@ static int open_trace(void)
 
 typedef struct {
     int out, errors, process;
+    bool terminal;   /* standard error is one, and what is written for it is for nobody else */
     ReccBuffer kept; /* of what it wrote to standard error */
     bool incomplete;
 } Watch;
@@ -148,7 +151,7 @@ static bool forward(Watch *watch, int *from, int to)
     if (got <= 0)
         return false;
     recc_write_all(to, chunk, (size_t)got);
-    if (to == STDOUT_FILENO || watch->kept.length + (size_t)got > RECC_ERRORS_MAX)
+    if (to == STDOUT_FILENO || watch->terminal || watch->kept.length + (size_t)got > RECC_ERRORS_MAX)
         watch->incomplete = true;
     else
         recc_buffer_append(&watch->kept, chunk, (size_t)got);
@@ -178,11 +181,33 @@ static void follow(Watch *watch)
         continue;
 }
 
-static bool open_pipes(int out[2], int errors[2])
+/* Where there is a terminal the compiler gets one of the same size, which changes nothing of what is written to it. */
+static bool open_terminal(int ends[2])
+{
+    struct winsize size;
+    struct termios mode;
+    ends[1] = -1;
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[0] >= 0 && unlockpt(ends[0]) == 0)
+        ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[1] >= 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0 &&
+        tcgetattr(ends[1], &mode) == 0) {
+        mode.c_oflag &= ~(tcflag_t)OPOST;
+        if (tcsetattr(ends[1], TCSANOW, &mode) == 0)
+            return true;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (ends[i] >= 0)
+            close(ends[i]);
+    }
+    return false;
+}
+
+static bool open_ends(int out[2], int errors[2], bool terminal)
 {
     if (pipe2(out, O_CLOEXEC) != 0)
         return false;
-    if (pipe2(errors, O_CLOEXEC) != 0) {
+    if (terminal ? !open_terminal(errors) : pipe2(errors, O_CLOEXEC) != 0) {
         close(out[0]);
         close(out[1]);
         return false;
@@ -225,9 +250,10 @@ int recc_run_watched(int fd, const char *folder, char *const *arguments)
 {
     int out[2], errors[2], trace;
     char **environment;
-    if (isatty(STDERR_FILENO) || is_foreign(arguments[0]) || (trace = open_trace()) < 0)
+    bool terminal = isatty(STDERR_FILENO);
+    if (is_foreign(arguments[0]) || (trace = open_trace()) < 0)
         return recc_become(arguments);
-    if (!(environment = watched_environment(folder, trace)) || !open_pipes(out, errors)) {
+    if (!(environment = watched_environment(folder, trace)) || !open_ends(out, errors, terminal)) {
         close(trace);
         return recc_become(arguments);
     }
@@ -240,7 +266,8 @@ int recc_run_watched(int fd, const char *folder, char *const *arguments)
     }
     watched = pid;
     catch_signals();
-    Watch watch = {.out = out[0], .errors = errors[0], .process = (int)syscall(SYS_pidfd_open, pid, 0)};
+    Watch watch = {
+        .out = out[0], .errors = errors[0], .terminal = terminal, .process = (int)syscall(SYS_pidfd_open, pid, 0)};
     follow(&watch);
     return end(fd, &watch, pid, trace);
 }
