@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cas.h"
+#include "recc-config.h" /* for who reads it at a start */
 #include <gio/gio.h>
 
 G_BEGIN_DECLS

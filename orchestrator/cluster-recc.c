@@ -1,6 +1,5 @@
 /* cluster-recc.c - the server that variables and files of recc name */
 #include "cluster-config.h"
-#include "recc-config.h"
 #include "user-config.h"
 
 #include <fcntl.h>

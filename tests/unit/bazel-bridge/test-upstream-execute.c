@@ -291,7 +291,7 @@ typedef struct {
     _Atomic int exit_code;
     _Atomic int break_off;
     unsigned warnings;
-    const char *said_there;
+    _Atomic(const char *) said_there;
     SluiceDigest environment; /* of this side's endpoint */
 } Two;
 
