@@ -310,8 +310,8 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
     const char *reason = launcher_compile_prepare(launcher, compile, look);
     if (reason != NULL) {
         send_verdict(connection->fd, LAUNCHER_RUN);
-        count(launcher, &launcher->stats.others);
         count_reason(launcher, reason);
+        count(launcher, &launcher->stats.others);
         return NULL;
     }
     wait_for_learned(launcher, &compile->command);

@@ -29,12 +29,13 @@ typedef struct {
     App *app;
     Arena *arena; /* of the configuration */
     char *path;
+    gboolean locked;
     int folder, lock, ready; /* descriptors; `ready` of a pipe to who waits, or -1 */
     Cluster *cluster;        /* the user's, or NULL */
     SluiceUpstream *upstream;
     ServeCare *care;
     SluiceLauncher *launcher;
-    SluiceLauncherStats stats; /* as kept */
+    char *counts; /* as kept */
     sigset_t signals;
 } Daemon;
 
@@ -46,14 +47,26 @@ static gboolean fail(GError **error, const Daemon *daemon, const char *what)
 
 /* ---- Its folder ---------------------------------------------------------------------------------------------------------------- */
 
+static gboolean is_safe(const struct stat *status)
+{
+    return S_ISDIR(status->st_mode) && status->st_uid == getuid() && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Who became another user may have that one's XDG_RUNTIME_DIR still. */
+static gboolean is_own(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && is_safe(&status);
+}
+
 static char *find_folder(const App *app)
 {
     const char *given = arguments_get(app->arguments, "folder");
     const char *runtime = g_getenv("XDG_RUNTIME_DIR");
     if (given)
         return g_canonicalize_filename(given, NULL);
-    return runtime && *runtime == '/' ? g_build_filename(runtime, "sluice-recc", NULL)
-                                      : g_strdup_printf("/tmp/sluice-recc-%u", (unsigned)getuid());
+    return runtime && *runtime == '/' && is_own(runtime) ? g_build_filename(runtime, "sluice-recc", NULL)
+                                                         : g_strdup_printf("/tmp/sluice-recc-%u", (unsigned)getuid());
 }
 
 /* Launchers believe what answers there. */
@@ -70,18 +83,13 @@ static gboolean open_folder(Daemon *daemon, GError **error)
                   daemon->path);
         return FALSE;
     }
-    if (status.st_uid != getuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    if (!is_safe(&status)) {
         error_set(error, ERROR_APP, NULL, NULL, "Others can write to %s: remove it, or name another --folder",
                   daemon->path);
         return FALSE;
     }
     daemon->lock = openat(daemon->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     return daemon->lock >= 0 || fail(error, daemon, "Cannot write to");
-}
-
-static gboolean take_lock(Daemon *daemon)
-{
-    return flock(daemon->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* Of the one that has the lock; 0: it is just starting. */
@@ -97,6 +105,17 @@ static gboolean write_pid(const Daemon *daemon, pid_t pid)
     char text[32] = "";
     int length = pid > 0 ? g_snprintf(text, sizeof text, "%d\n", pid) : 0;
     return ftruncate(daemon->lock, 0) == 0 && pwrite(daemon->lock, text, (size_t)length, 0) == length;
+}
+
+static gboolean is_taken(Daemon *daemon)
+{
+    return flock(daemon->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Whose pid is there from now on is ours, or nobody's. */
+static gboolean take_lock(Daemon *daemon)
+{
+    return is_taken(daemon) && write_pid(daemon, 0);
 }
 
 static gboolean wait_until(gboolean (*holds)(Daemon *daemon), Daemon *daemon)
@@ -116,9 +135,18 @@ static gboolean is_ready(Daemon *daemon)
     return read_pid(daemon) > 0;
 }
 
+/* Or it has ended, without ever being ready, perhaps. */
+static gboolean is_settled(Daemon *daemon)
+{
+    daemon->locked = take_lock(daemon);
+    return daemon->locked || is_ready(daemon);
+}
+
+/* The exit status, if there is another. */
 static int meet_other(Daemon *daemon, GError **error)
 {
-    if (arguments_has(daemon->app->arguments, "detach") && wait_until(is_ready, daemon))
+    gboolean settled = wait_until(is_settled, daemon);
+    if (daemon->locked || (settled && arguments_has(daemon->app->arguments, "detach")))
         return EXIT_SUCCESS;
     error_set(error, ERROR_APP, NULL, NULL, "A recc-daemon runs already (process %d); --stop ends it",
               (int)read_pid(daemon));
@@ -131,8 +159,9 @@ static int stop(Daemon *daemon, GError **error)
         app_print("No recc-daemon runs\n");
         return EXIT_SUCCESS;
     }
-    if (!wait_until(is_ready, daemon) || kill(read_pid(daemon), SIGTERM) != 0 || !wait_until(take_lock, daemon)) {
-        error_set(error, ERROR_APP, NULL, NULL, "The recc-daemon (process %d) did not end", (int)read_pid(daemon));
+    pid_t pid = wait_until(is_ready, daemon) ? read_pid(daemon) : 0;
+    if ((pid > 0 && kill(pid, SIGTERM) != 0 && errno != ESRCH) || !wait_until(take_lock, daemon)) {
+        error_set(error, ERROR_APP, NULL, NULL, "The recc-daemon (process %d) did not end", (int)pid);
         return EXIT_REPORT;
     }
     return EXIT_SUCCESS;
@@ -201,6 +230,21 @@ static gboolean tell_root(Daemon *daemon, GError **error)
            g_spawn_check_wait_status(status, error);
 }
 
+/* Whether anything was asked since the last time. */
+static gboolean keep_counts(Daemon *daemon)
+{
+    SluiceLauncherStats stats;
+    sluice_launcher_get_stats(daemon->launcher, &stats);
+    g_auto(GStrv) reasons = sluice_launcher_dup_reasons(daemon->launcher);
+    g_autofree char *counts = recc_folder_describe_counts(&stats, reasons);
+    if (g_strcmp0(counts, daemon->counts) == 0)
+        return FALSE;
+    recc_folder_keep_counts(daemon->app->store, RECC_STATS_DAEMON, counts);
+    g_free(daemon->counts);
+    daemon->counts = g_steal_pointer(&counts);
+    return TRUE;
+}
+
 static gboolean start(Daemon *daemon, GError **error)
 {
     App *app = daemon->app;
@@ -209,6 +253,7 @@ static gboolean start(Daemon *daemon, GError **error)
         !tell_root(daemon, error))
         return FALSE;
     daemon->care = serve_care_new(app->store);
+    keep_counts(daemon);
     return write_pid(daemon, getpid()) || fail(error, daemon, "Cannot write to");
 }
 
@@ -240,19 +285,6 @@ static gboolean let_go(Daemon *daemon, GError **error)
 
 /* ---- Running --------------------------------------------------------------------------------------------------------------------- */
 
-/* Whether anything was asked since the last time. */
-static gboolean keep_counts(Daemon *daemon)
-{
-    SluiceLauncherStats stats;
-    sluice_launcher_get_stats(daemon->launcher, &stats);
-    if (memcmp(&stats, &daemon->stats, sizeof stats) == 0)
-        return FALSE;
-    g_auto(GStrv) reasons = sluice_launcher_dup_reasons(daemon->launcher);
-    recc_folder_keep_counts(daemon->app->store, RECC_STATS_DAEMON, &stats, reasons);
-    daemon->stats = stats;
-    return TRUE;
-}
-
 /* Until a signal, long quiet, or the loss of its folder. */
 static void answer(Daemon *daemon, gint64 idle)
 {
@@ -283,6 +315,7 @@ static void daemon_clear(Daemon *daemon)
     /* `ready` closes with the process, when its error has been written */
     for (const int *fd = (const int[]){daemon->folder, daemon->lock, -1}; *fd >= 0; fd++)
         close(*fd);
+    g_free(daemon->counts);
     g_free(daemon->path);
     arena_free(daemon->arena);
 }
@@ -294,7 +327,7 @@ static int run(Daemon *daemon, GError **error)
     sigaddset(&daemon->signals, SIGINT);
     sigaddset(&daemon->signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &daemon->signals, NULL);
-    if (!write_pid(daemon, 0) || !start(daemon, error) || !let_go(daemon, error))
+    if (!start(daemon, error) || !let_go(daemon, error))
         return EXIT_REPORT;
     if (!arguments_has(daemon->app->arguments, "detach")) {
         g_autofree char *line = g_strdup_printf("Answering compilers at %s\n", daemon->path);
@@ -347,8 +380,8 @@ int cmd_recc_daemon(App *app, GError **error)
         status = EXIT_REPORT;
     else if (arguments_has(app->arguments, "stop"))
         status = stop(&daemon, error);
-    else if (!take_lock(&daemon))
-        status = meet_other(&daemon, error);
+    else if (!take_lock(&daemon) && ((status = meet_other(&daemon, error)) != EXIT_SUCCESS || !daemon.locked))
+        ; /* it is the other's */
     else if (arguments_has(app->arguments, "detach"))
         status = detach(&daemon, error);
     else

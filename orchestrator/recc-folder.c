@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -28,7 +29,7 @@ static char *find_part(const char *name)
     return NULL;
 }
 
-/* Compilers may be running with the old one, which stays theirs. */
+/* Compilers may be running with the old one, which stays theirs, or begin to. */
 static gboolean copy_part(int folder, const char *name, const char *to, mode_t mode, GError **error)
 {
     g_autofree char *path = find_part(name);
@@ -40,9 +41,11 @@ static gboolean copy_part(int folder, const char *name, const char *to, mode_t m
     }
     if (!g_file_get_contents(path, &bytes, &length, error))
         return FALSE;
-    unlinkat(folder, to, 0);
-    int fd = openat(folder, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    gboolean written = fd >= 0 && write(fd, bytes, length) == (ssize_t)length && fchmod(fd, mode) == 0;
+    static const char fresh[] = "fresh";
+    unlinkat(folder, fresh, 0);
+    int fd = openat(folder, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    gboolean written = fd >= 0 && write(fd, bytes, length) == (ssize_t)length && fchmod(fd, mode) == 0 &&
+                       renameat(folder, fresh, folder, to) == 0;
     if (!written)
         error_set(error, ERROR_SANDBOX, NULL, NULL, "Cannot write the compiler launcher: %s", g_strerror(errno));
     if (fd >= 0)
@@ -89,13 +92,17 @@ int recc_folder_listen(int folder, mode_t mode, GError **error)
     return -1;
 }
 
-void recc_folder_keep_counts(SluiceStore *store, const char *name, const SluiceLauncherStats *stats, char **reasons)
+char *recc_folder_describe_counts(const SluiceLauncherStats *stats, char **reasons)
 {
     g_autofree char *list = g_strjoinv("\n", reasons);
-    g_autofree char *text = g_strdup_printf("hits %" G_GUINT64_FORMAT "\nmisses %" G_GUINT64_FORMAT
-                                            "\nlearned %" G_GUINT64_FORMAT "\nothers %" G_GUINT64_FORMAT "\n%s",
-                                            stats->hits, stats->misses, stats->learned, stats->others, list);
-    g_autoptr(GBytes) value = g_bytes_new(text, strlen(text));
+    return g_strdup_printf("hits %" G_GUINT64_FORMAT "\nmisses %" G_GUINT64_FORMAT "\nlearned %" G_GUINT64_FORMAT
+                           "\nothers %" G_GUINT64_FORMAT "\n%s",
+                           stats->hits, stats->misses, stats->learned, stats->others, list);
+}
+
+void recc_folder_keep_counts(SluiceStore *store, const char *name, const char *counts)
+{
+    g_autoptr(GBytes) value = g_bytes_new(counts, strlen(counts));
     const SluiceRef ref = {.value = value};
     (void)sluice_store_set_ref(store, RECC_STATS_SPACE, name, &ref, NULL);
 }

@@ -21,5 +21,6 @@ int recc_folder_listen(int folder, mode_t mode, GError **error);
 #define RECC_STATS_SPACE  "recc-stats"
 #define RECC_STATS_DAEMON "recc-daemon"
 
+char *recc_folder_describe_counts(const SluiceLauncherStats *stats, char **reasons);
 /* Statistics are worth no failure. */
-void recc_folder_keep_counts(SluiceStore *store, const char *name, const SluiceLauncherStats *stats, char **reasons);
+void recc_folder_keep_counts(SluiceStore *store, const char *name, const char *counts);

@@ -209,7 +209,8 @@ static void report(Recc *recc)
     g_auto(GStrv) reasons = sluice_launcher_dup_reasons(recc->launcher);
     g_autofree char *list = g_strjoinv(", ", reasons);
     g_autofree char *name = g_strdup_printf("%s:%s", project_name(element->project), element->name);
-    recc_folder_keep_counts(recc->build->context->store, name, &stats, reasons);
+    g_autofree char *counts = recc_folder_describe_counts(&stats, reasons);
+    recc_folder_keep_counts(recc->build->context->store, name, counts);
     build_event(recc->build, EVENT_INFO, 0, NULL,
                 "Compile cache: %" G_GUINT64_FORMAT " hits, %" G_GUINT64_FORMAT " misses, %" G_GUINT64_FORMAT
                 " learned, %" G_GUINT64_FORMAT " others%s%s%s",

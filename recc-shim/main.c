@@ -1,6 +1,7 @@
 /* main.c - `recc COMPILER ARGUMENTS…`, or a link that has a compiler's name. */
 #include "recc.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,13 @@ static int tell_root(void)
     return fd >= 0 && recc_send_compile(fd, arguments, environ) && recc_receive_answer(fd, &answer) ? 0 : 1;
 }
 
+/* Where one is closed, what we open would take its place. */
+static bool has_streams(void)
+{
+    return fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDOUT_FILENO, F_GETFD) >= 0 &&
+           fcntl(STDERR_FILENO, F_GETFD) >= 0;
+}
+
 static int launch(char **arguments)
 {
     const char *folder, *compiler = recc_find_compiler(arguments[0]);
@@ -62,7 +70,7 @@ static int launch(char **arguments)
         return RECC_EXIT_ABSENT;
     }
     arguments[0] = (char *)compiler;
-    if (!arguments[1])
+    if (!arguments[1] || !has_streams())
         return recc_become(arguments);
     int fd = connect_anywhere(&folder);
     return fd < 0 ? recc_become(arguments) : talk(fd, folder, arguments);

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -102,6 +103,13 @@ static char **watched_environment(const char *folder, int trace)
     return all;
 }
 
+/* A loader that does not find it would complain. */
+static bool has_trace(const char *folder)
+{
+    char path[PATH_MAX];
+    return snprintf(path, sizeof path, "%s/trace.so", folder) < (int)sizeof path && access(path, R_OK) == 0;
+}
+
 /* A loader of another machine would complain about our object. */
 static bool is_foreign(const char *program)
 {
@@ -189,7 +197,7 @@ static bool open_terminal(int ends[2])
     ends[1] = -1;
     ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (ends[0] >= 0 && unlockpt(ends[0]) == 0)
-        ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        ends[1] = ioctl(ends[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (ends[1] >= 0 && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && ioctl(ends[1], TIOCSWINSZ, &size) == 0 &&
         tcgetattr(ends[1], &mode) == 0) {
         mode.c_oflag &= ~(tcflag_t)OPOST;
@@ -220,6 +228,7 @@ static bool open_ends(int out[2], int errors[2], bool terminal)
 static pid_t start(char *const *arguments, char *const *environment, int out, int errors)
 {
     pid_t parent = getpid();
+    signal(SIGCHLD, SIG_DFL); /* who ignores it gets no status */
     pid_t pid = vfork();
     if (pid != 0)
         return pid;
@@ -235,9 +244,13 @@ static pid_t start(char *const *arguments, char *const *environment, int out, in
 static int end(int fd, Watch *watch, pid_t pid, int trace)
 {
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    pid_t ended = 0;
+    do
+        ended = waitpid(pid, &status, 0);
+    while (ended < 0 && errno == EINTR);
     watched = 0;
+    if (ended != pid)
+        return RECC_EXIT_ABSENT;
     bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (recc_send_report(fd, succeeded, &watch->kept, watch->incomplete || watch->kept.failed, trace) && succeeded)
         recc_await_receipt(fd);
@@ -251,7 +264,7 @@ int recc_run_watched(int fd, const char *folder, char *const *arguments)
     int out[2], errors[2], trace;
     char **environment;
     bool terminal = isatty(STDERR_FILENO);
-    if (is_foreign(arguments[0]) || (trace = open_trace()) < 0)
+    if (!has_trace(folder) || is_foreign(arguments[0]) || (trace = open_trace()) < 0)
         return recc_become(arguments);
     if (!(environment = watched_environment(folder, trace)) || !open_ends(out, errors, terminal)) {
         close(trace);
