@@ -94,6 +94,9 @@ sluice build --audit-hits 100 strict.bst
 check "where it is fatal, the build fails" test "$status" -eq 255
 check "with its reason" error_is PLUGIN audit-wrong
 check "which is told" contains "$work/output" "(//my:lib) is wrong"
+check_not "ours takes its place" contains "$work/output" "It was removed"
+explain copy
+check "it is there" contains "$work/output" "Made by:       sluice: it executed the action"
 sluice build --audit-hits 100 strict.bst
 check "it is not remembered: with the right result, it builds" test "$status" -eq 0
 cp "$work/project.conf" "$work/project/project.conf"

@@ -27,7 +27,7 @@ client() {
 				server=unix:/run/reapi/socket
 				export HOME=/tmp
 				r() { reapi-client $server "$@"; }
-				put() { cat >/tmp/message; r put /tmp/message; }
+				put() { r put -; }
 			END
 			printf '%s\n' "$client_prelude"
 			cat
