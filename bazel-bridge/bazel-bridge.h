@@ -395,6 +395,8 @@ typedef struct {
     const char *element, *project; /* for origins; or NULL */
     const char *folder;            /* where sources are built: results may be used in another such folder; or NULL */
     SluiceUpstream *upstream;      /* or NULL */
+    const char *const *
+        settings; /* recc's that name it (recc_variables_dup): compilers with others run by themselves; NULL: they mean nothing */
 } SluiceLauncherPlace;
 
 /* Counted since it was made. */

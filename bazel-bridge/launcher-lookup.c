@@ -181,21 +181,23 @@ static void compute_command(const LauncherCompile *compile, const char *folder, 
     sluice_digest_of(text->data, text->len, out);
 }
 
-/* What recc would do with these is not done here: with them the compiler runs as if we were not there. */
-static gboolean is_told_otherwise(char *const *environment)
+/* In any order. */
+static gboolean are_same(char *const *some, char *const *others)
 {
-    static const char prefix[] = "RECC_";
-    for (; *environment != NULL; environment++) {
-        gsize length = strcspn(*environment, "=");
-        if (!g_str_has_prefix(*environment, prefix) || length < strlen(prefix))
-            continue;
-        g_autofree char *name = g_strndup(*environment + strlen(prefix), length - strlen(prefix));
-        const ReccVariable *variable = recc_variable_find(name);
-        if (variable != NULL && variable->treatment == RECC_PASSES && (*environment)[length] == '=' &&
-            (*environment)[length + 1] != '\0')
-            return TRUE;
-    }
-    return FALSE;
+    gboolean same = g_strv_length((char **)some) == g_strv_length((char **)others);
+    for (; same && *some != NULL; some++)
+        same = g_strv_contains((const char *const *)others, *some);
+    return same;
+}
+
+/* What recc would do with some is not done here; and a server of their own is not ours. */
+static gboolean is_told_otherwise(const SluiceLauncher *launcher, char *const *environment)
+{
+    g_auto(GStrv) passes = recc_variables_dup(environment, RECC_PASSES);
+    if (passes[0] != NULL || launcher->settings == NULL)
+        return passes[0] != NULL;
+    g_auto(GStrv) settings = recc_variables_dup(environment, RECC_REMOTE_ONLY);
+    return !are_same(settings, launcher->settings);
 }
 
 /* Leaves those that count, sorted.  FALSE: one of them forbids caching. */
@@ -401,7 +403,7 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
     const char *reason = check_options(compile->options);
     if (reason != NULL)
         return reason;
-    if (is_told_otherwise(compile->question.environment))
+    if (is_told_otherwise(launcher, compile->question.environment))
         return "recc-variable";
     if (!keep_variables(compile->question.environment))
         return "environment-variable";

@@ -42,6 +42,7 @@ struct SluiceLauncher {
     SluiceUpstream *upstream; /* or NULL */
     SluiceDigest environment;
     char *element, *project; /* or NULL */
+    char **settings;         /* that name the server, or NULL */
     char *folder;            /* build folder that results may roam from, or NULL */
     SluiceStaged *staged;
     GPtrArray *threads;

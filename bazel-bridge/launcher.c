@@ -463,6 +463,7 @@ SluiceLauncher *sluice_launcher_new(SluiceStore *store, const SluiceLauncherPlac
     launcher->environment = place->environment;
     launcher->element = g_strdup(place->element);
     launcher->project = g_strdup(place->project);
+    launcher->settings = g_strdupv((char **)place->settings);
     launcher->staged = sluice_staged_new(&staged);
     launcher->threads = g_ptr_array_new();
     launcher->connections = g_hash_table_new_full(NULL, NULL, connection_free, NULL);
@@ -541,5 +542,6 @@ void sluice_launcher_free(SluiceLauncher *launcher)
     g_free(launcher->element);
     g_free(launcher->project);
     g_free(launcher->folder);
+    g_strfreev(launcher->settings);
     g_free(launcher);
 }

@@ -44,6 +44,9 @@ const ReccVariable *recc_variables(gsize *count);
 /* By a name without RECC_, of any case; of a map also with a key behind it.  NULL: unknown. */
 const ReccVariable *recc_variable_find(const char *name);
 
+/* Those of an environment that are treated so and are not empty: RECC_NAME=value; free with g_strfreev. */
+char **recc_variables_dup(char *const *environment, ReccTreatment treatment);
+
 typedef struct ReccConfig ReccConfig;
 
 ReccConfig *recc_config_new(void);

@@ -113,3 +113,26 @@ const ReccVariable *recc_variable_find(const char *name)
     }
     return found;
 }
+
+static gboolean is_treated(const char *setting, ReccTreatment treatment)
+{
+    static const char prefix[] = "RECC_";
+    const char *equals = strchr(setting, '=');
+    if (!g_str_has_prefix(setting, prefix) || equals == NULL || equals[1] == '\0')
+        return FALSE;
+    const char *begin = setting + strlen(prefix);
+    g_autofree char *name = g_strndup(begin, (gsize)(equals - begin));
+    const ReccVariable *variable = recc_variable_find(name);
+    return variable != NULL && variable->treatment == treatment;
+}
+
+char **recc_variables_dup(char *const *environment, ReccTreatment treatment)
+{
+    GPtrArray *found = g_ptr_array_new();
+    for (; *environment != NULL; environment++) {
+        if (is_treated(*environment, treatment))
+            g_ptr_array_add(found, g_strdup(*environment));
+    }
+    g_ptr_array_add(found, NULL);
+    return (char **)g_ptr_array_free(found, FALSE);
+}

@@ -18,7 +18,8 @@ enum {
     DEPTH_MAX = 400,          /* names and links on the way to a folder, all in all */
     MEMORY_MAX = 1 << 18,     /* files whose digests are remembered */
     FILE_BYTES_MAX = 1 << 30, /* of a file that is hashed */
-    SECOND = 1000000000
+    SECOND = 1000000000,
+    COARSE = 2 * SECOND /* of file systems with whole ones */
 };
 
 /* What tells whether a file is the one that was hashed. */
@@ -130,9 +131,10 @@ static gboolean is_mounted(const SluiceStaged *staged, const char *path)
 
 /* ---- Contents ------------------------------------------------------------------------------------------------------------------------- */
 
+/* Where there are only seconds, or two, it may have been any time until the next. */
 static int64_t nanoseconds(const struct timespec *time)
 {
-    return (int64_t)time->tv_sec * SECOND + time->tv_nsec;
+    return (int64_t)time->tv_sec * SECOND + (time->tv_nsec != 0 ? time->tv_nsec : COARSE);
 }
 
 static void identify(const struct stat *status, Identity *out)

@@ -55,16 +55,15 @@ static void read_remote(const Reader *reader, const char *name, const char *url,
     };
 }
 
+/* Of the machine and the user, and not of the directory that this happens to run in, where recc would look, too. */
 static ReccConfig *load(GError **error)
 {
     g_auto(GStrv) environment = g_get_environ();
     g_autoptr(GError) problem = NULL;
-    int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    ReccConfig *config = recc_config_load(environment, cwd, root, &problem);
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ReccConfig *config = recc_config_load(environment, root, root, &problem);
     if (!config)
         error_set(error, ERROR_LOAD, "INVALID_DATA", NULL, "The configuration of recc: %s", problem->message);
-    if (cwd >= 0)
-        close(cwd);
     if (root >= 0)
         close(root);
     return config;

@@ -24,12 +24,14 @@
 #define IDLE_DEFAULT 900
 #define PATIENCE     10
 #define OS_RELEASE   "/etc/os-release"
+/* What divides names in an LD_PRELOAD, or begins a variable there; as recc-shim/daemon.c has it. */
+#define DIVIDES " :$"
 
 typedef struct {
     App *app;
     Arena *arena; /* of the configuration */
     char *path;
-    gboolean locked;
+    gboolean locked;         /* it is this process that answers, or will */
     int folder, lock, ready; /* descriptors; `ready` of a pipe to who waits, or -1 */
     Cluster *cluster;        /* the user's, or NULL */
     SluiceUpstream *upstream;
@@ -65,14 +67,20 @@ static char *find_folder(const App *app)
     const char *runtime = g_getenv("XDG_RUNTIME_DIR");
     if (given)
         return g_canonicalize_filename(given, NULL);
-    return runtime && *runtime == '/' && is_own(runtime) ? g_build_filename(runtime, "sluice-recc", NULL)
-                                                         : g_strdup_printf("/tmp/sluice-recc-%u", (unsigned)getuid());
+    return runtime && *runtime == '/' && !strpbrk(runtime, DIVIDES) && is_own(runtime)
+               ? g_build_filename(runtime, "sluice-recc", NULL)
+               : g_strdup_printf("/tmp/sluice-recc-%u", (unsigned)getuid());
 }
 
 /* Launchers believe what answers there. */
 static gboolean open_folder(Daemon *daemon, GError **error)
 {
     struct stat status;
+    if (strpbrk(daemon->path, DIVIDES)) {
+        error_set(error, ERROR_APP, NULL, NULL,
+                  "The path %s has a blank, colon or dollar sign in it: name another --folder", daemon->path);
+        return FALSE;
+    }
     if (mkdir(daemon->path, 0700) != 0 && errno != EEXIST)
         return fail(error, daemon, "Cannot make");
     daemon->folder = open(daemon->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -107,15 +115,10 @@ static gboolean write_pid(const Daemon *daemon, pid_t pid)
     return ftruncate(daemon->lock, 0) == 0 && pwrite(daemon->lock, text, (size_t)length, 0) == length;
 }
 
-static gboolean is_taken(Daemon *daemon)
-{
-    return flock(daemon->lock, LOCK_EX | LOCK_NB) == 0;
-}
-
 /* Whose pid is there from now on is ours, or nobody's. */
 static gboolean take_lock(Daemon *daemon)
 {
-    return is_taken(daemon) && write_pid(daemon, 0);
+    return flock(daemon->lock, LOCK_EX | LOCK_NB) == 0 && write_pid(daemon, 0);
 }
 
 static gboolean wait_until(gboolean (*holds)(Daemon *daemon), Daemon *daemon)
@@ -140,17 +143,6 @@ static gboolean is_settled(Daemon *daemon)
 {
     daemon->locked = take_lock(daemon);
     return daemon->locked || is_ready(daemon);
-}
-
-/* The exit status, if there is another. */
-static int meet_other(Daemon *daemon, GError **error)
-{
-    gboolean settled = wait_until(is_settled, daemon);
-    if (daemon->locked || (settled && arguments_has(daemon->app->arguments, "detach")))
-        return EXIT_SUCCESS;
-    error_set(error, ERROR_APP, NULL, NULL, "A recc-daemon runs already (process %d); --stop ends it",
-              (int)read_pid(daemon));
-    return EXIT_REPORT;
 }
 
 static int stop(Daemon *daemon, GError **error)
@@ -202,7 +194,10 @@ static gboolean start_launcher(Daemon *daemon, GError **error)
     /* what compilers write for themselves is no change of folders beside it */
     static const char *const mounted[] = {"/tmp", "/var/tmp", "/dev", "/proc", "/sys", NULL};
     g_autoptr(SluiceTree) nothing = sluice_tree_new(daemon->app->store);
-    SluiceLauncherPlace place = {.upper = -1, .mounted = mounted, .upstream = daemon->upstream};
+    g_auto(GStrv) variables = g_get_environ();
+    g_auto(GStrv) settings = recc_variables_dup(variables, RECC_REMOTE_ONLY);
+    SluiceLauncherPlace place = {
+        .upper = -1, .mounted = mounted, .upstream = daemon->upstream, .settings = (const char *const *)settings};
     ExecutorPlace environment = {.store = daemon->app->store, .scope = "recc-daemon"};
     if (!make_root(daemon, &environment.environment_root, error) ||
         !executor_store_environment(&environment, NULL, NULL, &place.environment, error) ||
@@ -285,6 +280,13 @@ static gboolean let_go(Daemon *daemon, GError **error)
 
 /* ---- Running --------------------------------------------------------------------------------------------------------------------- */
 
+static gboolean has_folder(const Daemon *daemon)
+{
+    struct stat there, ours;
+    return lstat(daemon->path, &there) == 0 && fstat(daemon->folder, &ours) == 0 && there.st_dev == ours.st_dev &&
+           there.st_ino == ours.st_ino;
+}
+
 /* Until a signal, long quiet, or the loss of its folder. */
 static void answer(Daemon *daemon, gint64 idle)
 {
@@ -292,7 +294,7 @@ static void answer(Daemon *daemon, gint64 idle)
     gint64 quiet = 0;
     while (idle == 0 || quiet < idle) {
         int number = sigtimedwait(&daemon->signals, NULL, &second);
-        if (number == SIGINT || number == SIGTERM || access(daemon->path, F_OK) != 0)
+        if (number == SIGINT || number == SIGTERM || !has_folder(daemon))
             break;
         quiet = keep_counts(daemon) ? 0 : quiet + 1;
         g_autofree char *problem = serve_care_take_problem(daemon->care);
@@ -372,20 +374,26 @@ static int detach(Daemon *daemon, GError **error)
     return answers ? EXIT_SUCCESS : EXIT_REPORT;
 }
 
+/* Unless another runs, which is as good for who only wants one. */
+static int start_one(Daemon *daemon, GError **error)
+{
+    gboolean detached = arguments_has(daemon->app->arguments, "detach");
+    gboolean settled = wait_until(is_settled, daemon);
+    if (daemon->locked)
+        return detached ? detach(daemon, error) : run(daemon, error);
+    if (settled && detached)
+        return EXIT_SUCCESS;
+    error_set(error, ERROR_APP, NULL, NULL, "A recc-daemon runs already (process %d); --stop ends it",
+              (int)read_pid(daemon));
+    return EXIT_REPORT;
+}
+
 int cmd_recc_daemon(App *app, GError **error)
 {
     Daemon daemon = {.app = app, .arena = arena_new(), .path = find_folder(app), .folder = -1, .lock = -1, .ready = -1};
     int status = EXIT_REPORT;
-    if (!open_folder(&daemon, error))
-        status = EXIT_REPORT;
-    else if (arguments_has(app->arguments, "stop"))
-        status = stop(&daemon, error);
-    else if (!take_lock(&daemon) && ((status = meet_other(&daemon, error)) != EXIT_SUCCESS || !daemon.locked))
-        ; /* it is the other's */
-    else if (arguments_has(app->arguments, "detach"))
-        status = detach(&daemon, error);
-    else
-        status = run(&daemon, error);
+    if (open_folder(&daemon, error))
+        status = arguments_has(app->arguments, "stop") ? stop(&daemon, error) : start_one(&daemon, error);
     daemon_clear(&daemon);
     return status;
 }

@@ -13,10 +13,19 @@ const char *recc_base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* A link to a launcher that was installed elsewhere, which would find ours, and so on. */
+static bool is_launcher(const char *path)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    return strcmp(recc_base_name(target), "sluice-recc") == 0;
+}
+
 static bool is_program(const char *path, const struct stat *self)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0 &&
+    return !is_launcher(path) && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0 &&
            (info.st_ino != self->st_ino || info.st_dev != self->st_dev);
 }
 

@@ -244,6 +244,17 @@ static void test_paths(void)
     g_assert_nonnull(config);
 }
 
+static void test_treated(void)
+{
+    g_auto(GStrv) environment = g_strsplit("PATH=/bin RECC_SERVER=grpc://a:1 RECC_SKIP_CACHE= RECC_VERIFY=0 "
+                                           "RECC_INSTANCE= RECC_UNKNOWN=1",
+                                           " ", -1);
+    g_auto(GStrv) passes = recc_variables_dup(environment, RECC_PASSES);
+    g_auto(GStrv) servers = recc_variables_dup(environment, RECC_REMOTE_ONLY);
+    g_assert_true(g_strv_equal((const char *const *)passes, (const char *const[]){"RECC_VERIFY=0", NULL}));
+    g_assert_true(g_strv_equal((const char *const *)servers, (const char *const[]){"RECC_SERVER=grpc://a:1", NULL}));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -257,5 +268,6 @@ int main(int argc, char **argv)
     g_test_add_func("/recc-config/paths", test_paths);
     g_test_add("/recc-config/precedence", Files, NULL, set_up, test_precedence, tear_down);
     g_test_add("/recc-config/files/bad", Files, NULL, set_up, test_files_bad, tear_down);
+    g_test_add_func("/recc-config/treated", test_treated);
     return g_test_run();
 }
