@@ -30,6 +30,7 @@ check() {
 	shift
 	if "$@"; then
 		passed=$((passed + 1))
+		echo "ok - $text" # where a test hangs, the last one tells where
 	else
 		failed=$((failed + 1))
 		echo "FAIL: $text"
