@@ -29,7 +29,7 @@ static const SluiceFieldSpec duration_fields[] = {
 
 typedef struct {
     GArray *arguments, *variables, *output_files, *output_directories, *output_paths;
-    SluiceSpan working_directory;
+    SluiceSpan working_directory, platform;
     int64_t directory_format;
 } CommandFields;
 
@@ -38,6 +38,7 @@ static const SluiceFieldSpec command_fields[] = {
     {2, SLUICE_FIELD_SPANS, G_STRUCT_OFFSET(CommandFields, variables)},
     {3, SLUICE_FIELD_STRINGS, G_STRUCT_OFFSET(CommandFields, output_files)},
     {4, SLUICE_FIELD_STRINGS, G_STRUCT_OFFSET(CommandFields, output_directories)},
+    {5, SLUICE_FIELD_BYTES, G_STRUCT_OFFSET(CommandFields, platform)},
     {6, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(CommandFields, working_directory)},
     {7, SLUICE_FIELD_STRINGS, G_STRUCT_OFFSET(CommandFields, output_paths)},
     {9, SLUICE_FIELD_INTEGER, G_STRUCT_OFFSET(CommandFields, directory_format)},
@@ -51,6 +52,8 @@ static const SluiceFieldSpec variable_fields[] = {
     {1, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(VariableFields, name)},
     {2, SLUICE_FIELD_STRING, G_STRUCT_OFFSET(VariableFields, value)},
 };
+
+static const SluiceFieldSpec platform_fields[] = {{1, SLUICE_FIELD_SPANS, 0}};
 
 static gboolean refuse(GError **error, const char *format, const char *what)
 {
@@ -144,6 +147,25 @@ static gboolean take_timeout(SluiceSpan span, SluiceAction *action, GError **err
         return refuse(error, "the timeout is %s", "negative or longer than a year");
     action->timeout_us = duration.seconds * G_USEC_PER_SEC + duration.nanos / NANOS_IN_US;
     return TRUE;
+}
+
+/* A client that names a root has put its inputs where they are in that root (BuildBox). */
+static gboolean take_platform(SluiceSpan span, SluiceAction *action, GError **error)
+{
+    GArray *properties = NULL;
+    if (span.data == NULL)
+        return TRUE;
+    gboolean ok = sluice_fields_decode(span.data, span.length, platform_fields, G_N_ELEMENTS(platform_fields),
+                                       &properties, error);
+    for (guint i = 0; ok && i < sluice_array_length(properties); i++) {
+        SluiceSpan property = g_array_index(properties, SluiceSpan, i);
+        VariableFields fields = {0};
+        ok = sluice_fields_decode(property.data, property.length, variable_fields, G_N_ELEMENTS(variable_fields),
+                                  &fields, error);
+        action->over_root |= ok && sluice_span_is(fields.name, SLUICE_CHROOT_PROPERTY, strlen(SLUICE_CHROOT_PROPERTY));
+    }
+    sluice_fields_clear(platform_fields, G_N_ELEMENTS(platform_fields), &properties);
+    return ok;
 }
 
 /* ---- Inputs ------------------------------------------------------------------------------------------------------------------ */
@@ -273,8 +295,9 @@ GPtrArray *sluice_action_read_arguments(SluiceStore *store, const SluiceDigest *
     return arguments;
 }
 
-static gboolean load_command(SluiceStore *store, const SluiceDigest *digest, SluiceAction *action, GArray *missing,
-                             GError **error)
+/* Its platform counts where the action, whose `platform` is given, has none. */
+static gboolean load_command(SluiceStore *store, const SluiceDigest *digest, SluiceSpan platform, SluiceAction *action,
+                             GArray *missing, GError **error)
 {
     GError *problem = NULL;
     g_autoptr(GBytes) bytes = read_blob(store, digest, SLUICE_LIMIT_COMMAND, "command", missing, &problem);
@@ -286,7 +309,8 @@ static gboolean load_command(SluiceStore *store, const SluiceDigest *digest, Slu
     gsize length = 0;
     const void *data = g_bytes_get_data(bytes, &length);
     gboolean ok = sluice_fields_decode(data, length, command_fields, G_N_ELEMENTS(command_fields), &fields, error) &&
-                  take_command(&fields, action, error);
+                  take_command(&fields, action, error) &&
+                  take_platform(platform.data != NULL ? platform : fields.platform, action, error);
     sluice_fields_clear(command_fields, G_N_ELEMENTS(command_fields), &fields);
     return ok;
 }
@@ -304,7 +328,7 @@ static gboolean load_fields(SluiceStore *store, GBytes *bytes, SluiceAction *act
     action->input_root = fields.input_root.value;
     action->do_not_cache = fields.do_not_cache != 0;
     return take_timeout(fields.timeout, action, error) &&
-           load_command(store, &fields.command.value, action, missing, error) &&
+           load_command(store, &fields.command.value, fields.platform, action, missing, error) &&
            find_missing_inputs(store, &action->input_root, missing, error);
 }
 

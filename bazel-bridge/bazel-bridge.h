@@ -132,7 +132,10 @@ typedef struct {
     const char *const *arguments;   /* NULL-terminated; the first is a program */
     const char *const *environment; /* NULL-terminated "NAME=value" */
     const char *working_directory;  /* below the input root; "" for the root itself */
-    int64_t timeout_us;             /* 0: none asked for */
+    /* The input root is laid over the environment's, because the client names a root that it wants this for (the platform property
+     * chrootRootDigest, whose value does not matter here); else it is at a place of its own. */
+    gboolean over_root;
+    int64_t timeout_us; /* 0: none asked for */
 } SluiceExecution;
 
 typedef struct {

@@ -29,6 +29,9 @@ void __tsan_release(void *);
 #define SLUICE_TAKE_OVER(object) ((void)(object))
 #endif
 
+/* A client names by it the root that its inputs belong into (BuildBox). */
+#define SLUICE_CHROOT_PROPERTY "chrootRootDigest"
+
 typedef struct SluiceCall SluiceCall;
 typedef struct SluiceTag SluiceTag;
 typedef struct SluiceMethod SluiceMethod;

@@ -305,6 +305,7 @@ gboolean sluice_action_run(SluiceStore *store, const SluiceExecutor *executor, c
         .arguments = (const char *const *)action->arguments->pdata,
         .environment = (const char *const *)action->environment->pdata,
         .working_directory = action->working_directory,
+        .over_root = action->over_root,
         .timeout_us = action->timeout_us > 0 ? action->timeout_us : executor->timeout_us,
     };
     return sluice_action_make_parents(store, action, &execution.input_root, error) &&

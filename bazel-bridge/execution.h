@@ -28,6 +28,7 @@ typedef struct {
     gboolean skip_lookup; /* a result that is known elsewhere is not wanted */
     int64_t timeout_us;   /* 0: none */
     gboolean do_not_cache;
+    gboolean over_root;        /* as in SluiceExecution */
     gboolean directories_only; /* output directories without a Tree */
     GPtrArray *arguments;      /* char *, NULL-terminated like the next two */
     GPtrArray *environment;    /* char *, "NAME=value" */

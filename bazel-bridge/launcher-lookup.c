@@ -321,10 +321,11 @@ GBytes *launcher_read(SluiceLauncher *launcher, SluiceLook *look, const char *pa
     return contents;
 }
 
-/* Not a script, or a program that calls the compiler: who knows which variables, files or servers it asks.  Drivers have variables of their own. */
+/* Not a script, or a program that calls the compiler: who knows which variables, files or servers it asks.  Drivers have variables of their own, or
+ * specs: a text that is only copied may have become numbers between instructions, as gcc 16's COLLECT_GCC_OPTIONS. */
 static gboolean looks_like_driver(GBytes *program, gboolean is_clang)
 {
-    const char *mark = is_clang ? "CCC_OVERRIDE_OPTIONS" : "COLLECT_GCC_OPTIONS";
+    const char *mark = is_clang ? "CCC_OVERRIDE_OPTIONS" : "%(cc1_options)";
     gsize length = 0;
     const char *bytes = g_bytes_get_data(program, &length);
     if (length < 2 || memcmp(bytes, "#!", 2) == 0)

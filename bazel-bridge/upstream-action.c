@@ -13,8 +13,6 @@ enum {
     ENVIRONMENT_ROOT = 1
 };
 
-#define CHROOT_PROPERTY "chrootRootDigest"
-
 /* Changes when the meaning of a salt changes. */
 static const char salt_tag[] = "sluice-execute-1";
 
@@ -76,7 +74,7 @@ static void put_chroot(GByteArray *out, const SluiceDigest *root)
 {
     char text[SLUICE_DIGEST_STRING_MAX];
     g_autoptr(GByteArray) property = g_byte_array_new();
-    sluice_wire_put_string(property, PROPERTY_NAME, CHROOT_PROPERTY);
+    sluice_wire_put_string(property, PROPERTY_NAME, SLUICE_CHROOT_PROPERTY);
     sluice_wire_put_string(property, PROPERTY_VALUE, sluice_digest_string(root, text));
     sluice_wire_put_bytes(out, PLATFORM_PROPERTIES, property->data, property->len);
 }
@@ -96,11 +94,11 @@ static GByteArray *make_platform(SluiceSpan platform, const SluiceDigest *root, 
             (field.type != SLUICE_WIRE_BYTES || !find_field(field.data, field.length, PROPERTY_NAME, &name, &problem)))
             break;
         g_autofree char *text = sluice_span_dup(name);
-        if (!written && (field.number > PLATFORM_PROPERTIES || strcmp(text, CHROOT_PROPERTY) >= 0)) {
+        if (!written && (field.number > PLATFORM_PROPERTIES || strcmp(text, SLUICE_CHROOT_PROPERTY) >= 0)) {
             put_chroot(out, root);
             written = TRUE;
         }
-        if (strcmp(text, CHROOT_PROPERTY) != 0)
+        if (strcmp(text, SLUICE_CHROOT_PROPERTY) != 0)
             g_byte_array_append(out, field.start, (guint)(field.end - field.start));
     }
     if (problem != NULL) {

@@ -48,9 +48,27 @@ static gboolean open_outputs(Run *run, GError **error)
     return run->err >= 0;
 }
 
+static gboolean lay_over(const ExecutorPlace *place, const SluiceDigest *inputs, SluiceDigest *out, GError **error)
+{
+    g_autoptr(SluiceTree) tree = sluice_tree_new_from(place->store, &place->environment_root, error);
+    return tree && sluice_tree_merge(tree, "/", inputs, NULL, NULL, error) && sluice_tree_commit(tree, out, error);
+}
+
+static gboolean open_sandbox_over(Run *run, GError **error)
+{
+    const ExecutorPlace *place = &run->executor->place;
+    SluiceDigest root;
+    if (!lay_over(place, &run->execution->input_root, &root, error))
+        return FALSE;
+    run->sandbox = sluice_sandbox_new(place->staging, place->store, &root, error);
+    return run->sandbox != NULL;
+}
+
 static gboolean open_sandbox(Run *run, GError **error)
 {
     const Executor *executor = run->executor;
+    if (run->execution->over_root)
+        return open_sandbox_over(run, error);
     run->sandbox = sluice_sandbox_new_at(executor->place.staging, executor->place.store, &executor->base,
                                          EXECUTION_ROOT, &run->execution->input_root, error);
     return run->sandbox != NULL;
@@ -85,7 +103,8 @@ static gboolean translate(GError *problem, SluiceExecutionOutcome *outcome, GErr
 static gboolean run_command(Run *run, SluiceExecutionOutcome *outcome, GError **error)
 {
     const SluiceExecution *execution = run->execution;
-    g_autofree char *cwd = g_build_path("/", EXECUTION_ROOT, execution->working_directory, NULL);
+    const char *root = execution->over_root ? "/" : EXECUTION_ROOT;
+    g_autofree char *cwd = g_build_path("/", root, execution->working_directory, NULL);
     SluiceSandboxCommand command = {
         .argv = execution->arguments,
         .envp = execution->environment,

@@ -1,6 +1,6 @@
 /*
  * executor.h - runs actions, each in a sandbox of its own: the environment as a read-only root, the action's inputs at one fixed place in it,
- * and nothing else.
+ * and nothing else.  Where the action asks for that, its inputs are laid over the environment's root instead.
  *
  * Its functions may be called from several threads at a time.  What a place refers to must outlive the executor.
  */

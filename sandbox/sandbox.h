@@ -37,7 +37,7 @@ typedef enum {
 } SluiceSandboxError;
 
 /* The version of what a sandbox looks like from inside (mounts, /dev, /proc, /tmp): part of every environment digest. */
-#define SLUICE_SANDBOX_LAYOUT 1
+#define SLUICE_SANDBOX_LAYOUT 2
 
 /* ---- Staging ------------------------------------------------------------------------------------------------------------ */
 

@@ -24,7 +24,18 @@ static void put_variable(GByteArray *command, const char *assignment)
     sluice_wire_put_bytes(command, 2, variable->data, variable->len);
 }
 
-/* out=PATH, file=PATH, directory=PATH, cwd=PATH, env=NAME=VALUE …, then -- and the words of the command. */
+/* A platform with one property. */
+static void put_platform(GByteArray *out, uint32_t number, const char *assignment)
+{
+    g_auto(GStrv) parts = g_strsplit(assignment, "=", 2);
+    g_autoptr(GByteArray) property = g_byte_array_new(), platform = g_byte_array_new();
+    sluice_wire_put_string(property, 1, parts[0]);
+    sluice_wire_put_string(property, 2, parts[1] != NULL ? parts[1] : "");
+    sluice_wire_put_bytes(platform, 1, property->data, property->len);
+    sluice_wire_put_bytes(out, number, platform->data, platform->len);
+}
+
+/* out=PATH, file=PATH, directory=PATH, cwd=PATH, property=NAME=VALUE, env=NAME=VALUE …, then -- and the words of the command. */
 int reapi_make_command(int argc, char **argv)
 {
     static const struct {
@@ -37,13 +48,17 @@ int reapi_make_command(int argc, char **argv)
         gboolean known = g_str_has_prefix(argv[i], "env=");
         if (known)
             put_variable(command, argv[i] + strlen("env="));
+        if (g_str_has_prefix(argv[i], "property=")) {
+            put_platform(command, 5, argv[i] + strlen("property="));
+            known = TRUE;
+        }
         for (gsize j = 0; j < G_N_ELEMENTS(strings) && !known; j++) {
             known = g_str_has_prefix(argv[i], strings[j].prefix);
             if (known)
                 sluice_wire_put_string(command, strings[j].number, argv[i] + strlen(strings[j].prefix));
         }
         if (!known)
-            return wrong("out=, file=, directory=, cwd= or env= is expected before --");
+            return wrong("out=, file=, directory=, cwd=, property= or env= is expected before --");
     }
     for (i++; i < argc; i++)
         sluice_wire_put_string(command, 1, argv[i]);
@@ -60,7 +75,7 @@ static gboolean put_digest(GByteArray *out, uint32_t number, const char *text)
     return TRUE;
 }
 
-/* COMMAND ROOT, then timeout=SECONDS, no-cache, salt=TEXT in this order. */
+/* COMMAND ROOT, then timeout=SECONDS, no-cache, salt=TEXT, property=NAME=VALUE in this order. */
 int reapi_make_action(int argc, char **argv)
 {
     g_autoptr(GByteArray) action = g_byte_array_new();
@@ -75,8 +90,10 @@ int reapi_make_action(int argc, char **argv)
             sluice_wire_put_varint(action, 7, TRUE);
         } else if (g_str_has_prefix(argv[i], "salt=")) {
             sluice_wire_put_string(action, 9, argv[i] + strlen("salt="));
+        } else if (g_str_has_prefix(argv[i], "property=")) {
+            put_platform(action, 10, argv[i] + strlen("property="));
         } else {
-            return wrong("timeout=, no-cache or salt= is expected");
+            return wrong("timeout=, no-cache, salt= or property= is expected");
         }
     }
     fwrite(action->data, 1, action->len, stdout);

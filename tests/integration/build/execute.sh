@@ -65,6 +65,38 @@ printf 'in.txt\nseen\n0\nnone\n1\n' >"$work/expected"
 check "its inputs, its uid, no home, loopback alone; nothing of the element" cmp "$work/expected" "$work/out/seen"
 check "an undeclared input makes it fail" contains "$work/out/undeclared" "exit 1"
 
+# A client that names a root has its inputs where they are in it, as BuildBox does: absolute names of them are good.
+client over base.bst <<'END'
+file=$(r make-directory files in.txt=$input | put)
+over=$(r make-directory directories build=$file etc=$file lib=$file | put)
+# over OUTPUTS… -- WORDS…: of the platform of the command, and of that of the action
+over() { r make-action $(r make-command cwd=build env=PATH=/usr/bin:/bin property=chrootRootDigest=0 "$@" | put) $over | put; }
+a=$(over out=made out=sub/made -- sh -c '{ pwd; ls /sluice /run/reapi %{build-root} 2>/dev/null; } >made; cat /etc/in.txt in.txt /build/in.txt /lib/in.txt /usr/lib/in.txt >sub/made; touch /etc/undeclared; true')
+r execute $a >$out/facts
+r get $(sed -n "s,^file made ,,p" $out/facts) >$out/where
+r get $(sed -n "s,^file sub/made ,,p" $out/facts) >$out/content
+a=$(r make-action $(r make-command out=seen -- /bin/cat /etc/in.txt | put) $over property=chrootRootDigest=$over | put)
+r execute $a >$out/of-action
+# the action's platform counts, and it says nothing of the kind
+command=$(r make-command property=chrootRootDigest=$over -- /bin/cat /etc/in.txt | put)
+r execute $(r make-action $command $over property=OSFamily=linux | put) >$out/of-neither || true
+# what stands in the way of the environment, or of what is mounted
+r execute $(r make-action $(r make-command property=chrootRootDigest=0 -- /bin/ls | put) $(r make-directory files usr=$input | put) | put) >$out/hostile 2>&1 || true
+r execute $(r make-action $(r make-command property=chrootRootDigest=0 -- /bin/ls /dev /proc/self/fd | put) $(r make-directory files dev=$input proc=$input tmp=$input | put) | put) >$out/mounts 2>&1 || true
+r execute $(r make-action $(r make-command out=bin/made cwd=lib property=chrootRootDigest=0 -- /bin/sh -c 'echo made >bin/made' | put) $over | put) >$out/linked
+END
+check "inputs over the root" builds over.bst
+check "checkout" checkout over.bst --deps none
+out=$work/out
+check "it runs where it says, and nothing else is there" file_is "$out/where" /build
+check "its inputs have their own names" file_is "$out/content" "$(printf 'input\ninput\ninput\ninput\ninput')"
+check_not "nothing that was not declared" contains "$out/facts" undeclared
+check "the action's own platform" contains "$out/of-action" "exit 0"
+check "comes first" contains "$out/of-neither" "exit 1"
+check "files where the environment has folders" contains "$out/hostile" "not found in the sandbox"
+check "or what is mounted" contains "$out/mounts" "not a directory"
+check "outputs in a folder that a link leads to" contains "$out/linked" "file bin/made"
+
 client failures base.bst <<'END'
 a=$(action $root -- sh -c 'echo no >&2; exit 7')
 r execute $a >$out/failed
