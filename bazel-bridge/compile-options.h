@@ -83,6 +83,7 @@ typedef struct {
     gboolean
         preprocesses; /* there are macros and #include in the source; else its text alone counts, but for .incbin and .include */
     gboolean precompiles;      /* makes a precompiled header */
+    gboolean splits;           /* debugging information goes into a .dwo, which is the second output */
     gboolean depends_on_cpu;   /* -march=native and the like */
     gboolean depends_on_cwd;   /* the working directory is written into the outputs: debug information, coverage */
     gboolean records_switches; /* the command line is written into the object: key_arguments is all of it */

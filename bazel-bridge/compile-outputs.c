@@ -87,7 +87,8 @@ static void name_outputs(CompileParse *parse)
     const int *flags = parse->flags;
     g_autofree char *stem = beginning(parse);
     g_ptr_array_add(parse->options->outputs, parse->output ? g_strdup(parse->output) : default_output(parse));
-    add_output(parse, stem, split(parse), ".dwo");
+    parse->options->splits = split(parse);
+    add_output(parse, stem, parse->options->splits, ".dwo");
     add_output(parse, stem, compiled && (flags[FLAG_NOTES] || flags[FLAG_COVERAGE]), ".gcno");
     add_output(parse, stem, compiled && flags[FLAG_STACK], ".su");
     add_output(parse, stem, compiled && flags[FLAG_CALLGRAPH], ".ci");

@@ -177,9 +177,9 @@ static const char *add_path(Learning *learning, const char *path, LauncherTraceK
     return NULL;
 }
 
-static const char *add_place(Learning *learning, const char *folder, const LauncherTrace *log)
+static const char *add_place(Learning *learning, const char *folder, const char *program, const LauncherTrace *log)
 {
-    char *path = g_strconcat(*folder != '\0' ? folder : ".", "/as", NULL);
+    char *path = g_strconcat(*folder != '\0' ? folder : ".", "/", program, NULL);
     ManifestInput input = {.path = path};
     g_ptr_array_add(learning->paths, path);
     if (is_of_kernel(path))
@@ -193,23 +193,32 @@ static const char *add_place(Learning *learning, const char *folder, const Launc
     return NULL;
 }
 
-/* gcc has its assembler found along PATH, by the library, which the trace does not see: where it was not is as much an input as where it is.  Which of
- * them can be executed is not looked at, so all count. */
-static const char *add_assembler(Learning *learning, const LauncherTrace *log)
+static const char *add_places(Learning *learning, char **places, const char *program, const LauncherTrace *log)
+{
+    const char *reason = NULL;
+    for (char **place = places; *place != NULL && reason == NULL; place++) {
+        if (!g_strv_contains((const char *const *)place + 1, *place)) /* the last of those that are equal */
+            reason = add_place(learning, *place, program, log);
+    }
+    return reason;
+}
+
+/* gcc has its assembler, and what splits objects, found along PATH, by the library, which the trace does not see: where they were not is as much an
+ * input as where they are.  Which of them can be executed is not looked at, so all count. */
+static const char *add_programs(Learning *learning, const LauncherTrace *log)
 {
     enum { PLACES_MAX = 64 };
+    const CompileOptions *options = learning->compile->options;
     const char *list = g_environ_getenv(learning->compile->question.environment, "PATH");
-    if (learning->compile->is_clang || !launcher_assembles(learning->compile->options))
+    if (learning->compile->is_clang || !launcher_assembles(options))
         return NULL;
     if (list == NULL)
         return "untraceable";
     g_auto(GStrv) places = g_strsplit(list, ":", PLACES_MAX + 1);
-    const char *reason = g_strv_length(places) > PLACES_MAX ? "too-many-inputs" : NULL;
-    for (char **place = places; *place != NULL && reason == NULL; place++) {
-        if (!g_strv_contains((const char *const *)place + 1, *place)) /* the last of those that are equal */
-            reason = add_place(learning, *place, log);
-    }
-    return reason;
+    if (g_strv_length(places) > PLACES_MAX)
+        return "too-many-inputs";
+    const char *reason = add_places(learning, places, "as", log);
+    return reason == NULL && options->splits ? add_places(learning, places, "objcopy", log) : reason;
 }
 
 static const char *collect_inputs(Learning *learning, LauncherTrace *log)
@@ -222,7 +231,7 @@ static const char *collect_inputs(Learning *learning, LauncherTrace *log)
         reason = add_path(learning, path, (LauncherTraceKind)GPOINTER_TO_INT(kind));
     if (reason == NULL && (!learning->source_seen || learning->written < learning->products->paths->len))
         reason = "untraced-compiler";
-    return reason != NULL ? reason : add_assembler(learning, log);
+    return reason != NULL ? reason : add_programs(learning, log);
 }
 
 /* ---- Times of translation --------------------------------------------------------------------------------------------------------------------------- */

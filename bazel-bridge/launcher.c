@@ -169,15 +169,23 @@ static void hit_clear(Hit *hit)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Hit, hit_clear)
 
-/* The command's own name for an output; NULL: a result has something that the command does not make. */
-static const char *find_output(const CompileOptions *options, const char *path, gboolean *object)
+/* What binutils write is another file than what was there: the object, and gcc's .dwo.  Compilers write over it. */
+static gboolean is_made_anew(const LauncherCompile *compile, guint output)
 {
+    return launcher_assembles(compile->options) &&
+           (output == 0 || (output == 1 && compile->options->splits && !compile->is_clang));
+}
+
+/* The command's own name for an output; NULL: a result has something that the command does not make. */
+static const char *find_output(const LauncherCompile *compile, const char *path, gboolean *anew)
+{
+    const CompileOptions *options = compile->options;
     for (guint i = 0; i < options->outputs->len; i++) {
-        *object = i == 0;
+        *anew = is_made_anew(compile, i);
         if (g_str_equal(path, options->outputs->pdata[i]))
             return options->outputs->pdata[i];
     }
-    *object = FALSE;
+    *anew = FALSE;
     return g_strcmp0(path, options->depfile) == 0 ? options->depfile : NULL;
 }
 
@@ -197,7 +205,7 @@ static gboolean add_output(SluiceLauncher *launcher, const LauncherCompile *comp
 {
     const CompileOptions *options = compile->options;
     SluiceOutputFile file;
-    gboolean object = FALSE;
+    gboolean anew = FALSE;
     if (hit->count == G_N_ELEMENTS(hit->outputs) || !sluice_output_file_decode(bytes, &file, NULL) ||
         !file.digest.present)
         return FALSE;
@@ -207,8 +215,8 @@ static gboolean add_output(SluiceLauncher *launcher, const LauncherCompile *comp
         g_autofree char *there = g_steal_pointer(&path);
         path = launcher_move_path(there, compile->found.made_in, launcher->folder);
     }
-    output->path = find_output(options, path, &object);
-    output->in_place = !object || !launcher_assembles(options);
+    output->path = find_output(compile, path, &anew);
+    output->in_place = !anew;
     output->contents = output->path != NULL
                            ? read_output(launcher, compile, &file.digest.value, output->path == options->depfile)
                            : NULL;

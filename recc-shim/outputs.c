@@ -39,11 +39,14 @@ static bool name_beside(char *out, size_t room, const char *path)
 static bool take(int fd, const ReccOutput *output)
 {
     char beside[PATH_MAX];
-    struct stat old;
+    struct stat old, target;
     bool exists = lstat(output->path, &old) == 0;
-    if (exists && !S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode))
+    bool links = exists && S_ISLNK(old.st_mode);
+    if (exists && !S_ISREG(old.st_mode) && !links)
         return false;
-    bool over = exists && (output->in_place || (S_ISREG(old.st_mode) && old.st_size == 0));
+    if (links && !output->in_place && (stat(output->path, &target) != 0 || target.st_size == 0))
+        return false; /* GNU's write to where it leads, and LLVM's not */
+    bool over = exists && (output->in_place || (!links && old.st_size == 0));
     if (!over && !name_beside(beside, sizeof beside, output->path))
         return false;
     int to = over ? open(output->path, O_WRONLY | O_TRUNC | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)

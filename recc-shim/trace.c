@@ -222,6 +222,88 @@ HOOK(int, hook_creat64, "creat64", const char *path, mode_t mode)
     return open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
 }
 
+/* ---- Files with a name that nobody knows before ---- */
+
+enum { LETTERS = 6, TRIES = 1 << 12 };
+
+/* The last letters of a name without those after them, or NULL. */
+static char *find_letters(char *pattern, int after)
+{
+    long length = 0;
+    while (pattern[length])
+        length++;
+    char *letters = pattern + length - after - LETTERS;
+    if (after < 0 || length < after + LETTERS)
+        return NULL;
+    for (int i = 0; i < LETTERS; i++) {
+        if (letters[i] != 'X')
+            return NULL;
+    }
+    return letters;
+}
+
+static int choose(char *letters)
+{
+    static const char all[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    uint8_t chance[LETTERS];
+    long got = call(SYS_getrandom, (long)chance, sizeof chance, 0, 0);
+    for (int i = 0; i < LETTERS && got == sizeof chance; i++)
+        letters[i] = all[chance[i] % (sizeof all - 1)];
+    return got == sizeof chance;
+}
+
+/* The library would open it without us. */
+static int make_temporary(char *pattern, int after, int flags)
+{
+    char *letters = find_letters(pattern, after);
+    long result = letters ? -EEXIST : -EINVAL;
+    for (int i = 0; i < TRIES && result == -EEXIST; i++) {
+        if (!choose(letters))
+            return finish(-EIO);
+        result = call(SYS_openat, AT_FDCWD, (long)pattern, (flags & ~O_ACCMODE) | O_RDWR | O_CREAT | O_EXCL,
+                      S_IRUSR | S_IWUSR);
+    }
+    if (result >= 0)
+        note(TRACE_WRITTEN, pattern);
+    return finish(result);
+}
+
+#define TEMPORARY_HOOK(symbol)                                                                                         \
+    HOOK(int, hook_##symbol, #symbol, char *pattern)                                                                   \
+    {                                                                                                                  \
+        return make_temporary(pattern, 0, 0);                                                                          \
+    }
+TEMPORARY_HOOK(mkstemp)
+TEMPORARY_HOOK(mkstemp64)
+
+#define FLAGGED_HOOK(symbol)                                                                                           \
+    HOOK(int, hook_##symbol, #symbol, char *pattern, int flags)                                                        \
+    {                                                                                                                  \
+        return make_temporary(pattern, 0, flags);                                                                      \
+    }
+FLAGGED_HOOK(mkostemp)
+FLAGGED_HOOK(mkostemp64)
+
+#define SUFFIXED_HOOK(symbol)                                                                                          \
+    HOOK(int, hook_##symbol, #symbol, char *pattern, int after)                                                        \
+    {                                                                                                                  \
+        return make_temporary(pattern, after, 0);                                                                      \
+    }
+SUFFIXED_HOOK(mkstemps)
+SUFFIXED_HOOK(mkstemps64)
+
+HOOK(int, hook_mkostemps, "mkostemps", char *pattern, int after, int flags)
+{
+    return make_temporary(pattern, after, flags);
+}
+
+HOOK(int, hook_mkostemps64, "mkostemps64", char *pattern, int after, int flags)
+{
+    return make_temporary(pattern, after, flags);
+}
+
+/* ---- Questions ---- */
+
 static int stat_at(int directory, const char *path, void *out, int flags)
 {
     long result = call(SYS_newfstatat, directory, (long)path, (long)out, flags);

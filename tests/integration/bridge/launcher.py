@@ -82,8 +82,10 @@ def outcome(compiler, flags, outputs, cwd=project, env=environment, **more):
     """What a compiler makes of it, and says."""
     remove(*outputs, directory=cwd)
     ended = run(*flags, cwd=cwd, env=env, program=compiler, **more)
-    contents = [read(path, cwd) if os.path.exists(os.path.join(cwd, path)) else None for path in outputs]
-    return ended.returncode, ended.stdout, ended.stderr, contents
+    made = [path for path in outputs if os.path.exists(os.path.join(cwd, path))]
+    contents = [read(path, cwd) if path in made else None for path in outputs]
+    modes = [os.stat(os.path.join(cwd, path)).st_mode for path in made]
+    return ended.returncode, ended.stdout, ended.stderr, contents, modes
 
 
 def counts_are(name, server, counts):
