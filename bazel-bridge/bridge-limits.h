@@ -51,6 +51,8 @@ enum {
     SLUICE_LIMIT_PARKED_MIB = 4096,
     SLUICE_LIMIT_PARKED_TIME = 10 * 60,
     SLUICE_PARK_ABOVE = 64 * SLUICE_KIB,
+    /* What is mapped of files, the program's own included, before the index is unmapped (see sluice_store_set_mapped_limit). */
+    SLUICE_LIMIT_MAPPED = 24 * SLUICE_MIB,
     /* After messages of this size, memory is given back when it has become quiet. */
     SLUICE_TRIM_ABOVE = SLUICE_MIB,
     /* A stream that moves nothing for so long is cancelled; seconds. */

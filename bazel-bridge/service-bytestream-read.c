@@ -7,7 +7,7 @@ typedef struct {
     int64_t read_offset, read_limit;
     SluiceDigest digest;
     gboolean packed;
-    GBytes *blob;
+    SluiceBlobReader *reader;
     gsize offset, end;
 } Reading;
 
@@ -20,7 +20,7 @@ static const SluiceFieldSpec request_fields[] = {
 static void reading_free(gpointer data)
 {
     Reading *reading = data;
-    g_clear_pointer(&reading->blob, g_bytes_unref);
+    g_clear_pointer(&reading->reader, sluice_blob_reader_free);
     g_free(reading);
 }
 
@@ -43,7 +43,7 @@ static GBytes *take_chunk(SluiceCall *call)
 {
     Reading *reading = call->state;
     gsize length = MIN(reading->end - reading->offset, (gsize)SLUICE_CHUNK);
-    GBytes *chunk = g_bytes_new_from_bytes(reading->blob, reading->offset, length);
+    GBytes *chunk = sluice_blob_reader_read(reading->reader, reading->offset, length);
     reading->offset += length;
     SLUICE_COUNT(call->endpoint, bytes_read, length);
     return chunk;
@@ -81,12 +81,12 @@ static void open_blob(SluiceCall *call)
 {
     Reading *reading = call->state;
     GError *error = NULL;
-    reading->blob = sluice_store_read(sluice_call_get_store(call), &reading->digest, &error);
-    if (reading->blob == NULL) {
+    reading->reader = sluice_blob_reader_new(sluice_call_get_store(call), &reading->digest, &error);
+    if (reading->reader == NULL) {
         sluice_call_fail_error(call, error);
         return;
     }
-    gsize size = g_bytes_get_size(reading->blob);
+    gsize size = (gsize)reading->digest.size;
     if ((uint64_t)reading->read_offset > size) {
         sluice_call_fail(call, GRPC_STATUS_OUT_OF_RANGE, "the offset lies behind the end of the blob");
         return;

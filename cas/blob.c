@@ -180,14 +180,18 @@ static gboolean read_all(int fd, uint8_t *out, gsize length)
     return TRUE;
 }
 
-static GBytes *read_file_blob(int fd, const SluiceDigest *digest, GError **error)
+/* `mapped` may be NULL. */
+static GBytes *read_file_blob(int fd, const SluiceDigest *digest, gboolean *mapped, GError **error)
 {
     char text[SLUICE_DIGEST_STRING_MAX];
     gsize length = (gsize)digest->size;
     if (length >= CAS_MAP_MIN) {
         g_autoptr(GMappedFile) map = g_mapped_file_new_from_fd(fd, FALSE, NULL);
-        if (map != NULL && g_mapped_file_get_length(map) == length)
+        if (map != NULL && g_mapped_file_get_length(map) == length) {
+            if (mapped != NULL)
+                *mapped = TRUE;
             return g_mapped_file_get_bytes(map);
+        }
     }
     uint8_t *data = g_try_malloc(length);
     if (data != NULL && read_all(fd, data, length))
@@ -200,15 +204,16 @@ static GBytes *read_file_blob(int fd, const SluiceDigest *digest, GError **error
 GBytes *cas_read_object(CasIndex *index, const SluiceDigest *digest, uint32_t flags)
 {
     int fd = cas_open_object(index, digest, flags);
-    GBytes *bytes = fd >= 0 ? read_file_blob(fd, digest, NULL) : NULL;
+    GBytes *bytes = fd >= 0 ? read_file_blob(fd, digest, NULL, NULL) : NULL;
     if (fd >= 0)
         close(fd);
     return bytes;
 }
 
-GBytes *sluice_store_read(SluiceStore *store, const SluiceDigest *digest, GError **error)
+GBytes *cas_read_blob(SluiceStore *store, const SluiceDigest *digest, gboolean *mapped, GError **error)
 {
     Found found;
+    *mapped = FALSE;
     if (!find_blob(store->index, digest, &found, error))
         return NULL;
     if (found.bytes != NULL)
@@ -216,9 +221,15 @@ GBytes *sluice_store_read(SluiceStore *store, const SluiceDigest *digest, GError
     int fd = open_file_blob(store->index, digest, found.flags, error);
     if (fd < 0)
         return NULL;
-    GBytes *bytes = read_file_blob(fd, digest, error);
+    GBytes *bytes = read_file_blob(fd, digest, mapped, error);
     close(fd);
     return bytes;
+}
+
+GBytes *sluice_store_read(SluiceStore *store, const SluiceDigest *digest, GError **error)
+{
+    gboolean mapped;
+    return cas_read_blob(store, digest, &mapped, error);
 }
 
 static int memory_file(GBytes *bytes, GError **error)

@@ -115,6 +115,10 @@ typedef struct CasIndex {
 
     CasPresence *presence;
 
+    _Atomic(gsize) mapped_limit;                    /* see mapped.c */
+    _Atomic(gint64) mapped_checked, mapped_trimmed; /* monotonic */
+    _Atomic(gpointer) map_start;                    /* where the index is mapped; NULL: not known */
+
     GMutex cache_lock;
     GHashTable *cache; /* SluiceDigest * -> CasCachedDirectory * */
     GQueue cache_order;
@@ -129,6 +133,8 @@ struct SluiceStore {
 
 CasIndex *cas_index_open(const char *path, gboolean read_only, GError **error);
 void cas_index_close(CasIndex *index);
+/* At the end of a transaction, with map_lock held. */
+void cas_mapped_check(CasIndex *index);
 /* Begins to write the index out to the disk, if that is due. */
 void cas_index_sync(CasIndex *index, gboolean force);
 
@@ -207,6 +213,8 @@ typedef struct {
 } CasBlobRecord;
 
 /* FALSE without error: absent (or there with another size).  `data` (NULL allowed) points into the map. */
+/* The whole blob; whether it is mapped. */
+GBytes *cas_read_blob(SluiceStore *store, const SluiceDigest *digest, gboolean *mapped, GError **error);
 gboolean cas_blob_find(CasTxn *txn, const SluiceDigest *digest, CasBlobRecord *record, const void **data);
 int64_t cas_blob_cost(const CasBlobRecord *record);
 #define CAS_OBJECT_NAME_MAX 96

@@ -66,6 +66,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceStore, sluice_store_close)
 const char *sluice_store_get_path(SluiceStore *store);
 /* What had to be healed when this process opened the store (after a power cut, say), as one sentence for the user; or NULL. */
 const char *sluice_store_get_notice(SluiceStore *store);
+/* For processes that live long: what this process has mapped of the index (and of other files) is given back to the page cache when it is more
+ * than so many bytes, as often as that does not cost more than a fiftieth of its time.  0: never, as at first. */
+void sluice_store_set_mapped_limit(SluiceStore *store, gsize bytes);
 /* A new private directory below the store, on the same file system, for work in progress; removed by the next gc if its
  * process is gone.  Free with g_free after removing it. */
 char *sluice_store_make_work_dir(SluiceStore *store, const char *purpose, GError **error);
@@ -78,6 +81,13 @@ gboolean sluice_store_find_missing(SluiceStore *store, const SluiceDigest *diges
                                    GError **error);
 /* The whole blob.  Large blobs are mapped, so the pages are the kernel's. */
 GBytes *sluice_store_read(SluiceStore *store, const SluiceDigest *digest, GError **error);
+/* The same in pieces, for who hands a large blob on: the pages of a piece count as this process's memory until it is freed.  The piece keeps
+ * what it needs, and may outlive the reader.  What lies behind the end is left out. */
+typedef struct SluiceBlobReader SluiceBlobReader;
+SluiceBlobReader *sluice_blob_reader_new(SluiceStore *store, const SluiceDigest *digest, GError **error);
+GBytes *sluice_blob_reader_read(SluiceBlobReader *reader, gsize offset, gsize length);
+void sluice_blob_reader_free(SluiceBlobReader *reader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SluiceBlobReader, sluice_blob_reader_free)
 /* A read-only descriptor at offset 0 (a memfd for inline blobs); the caller closes it. */
 int sluice_store_open_blob(SluiceStore *store, const SluiceDigest *digest, GError **error);
 /* Stores `data`.  With `expected` the digest must match (MISMATCH).  `out` may be NULL. */

@@ -122,6 +122,7 @@ static int resize_map(CasIndex *index, gsize size)
 {
     g_rw_lock_writer_lock(&index->map_lock);
     int code = mdb_env_set_mapsize(index->env, size);
+    index->map_start = NULL;
     MDB_envinfo info;
     if (mdb_env_info(index->env, &info) == 0)
         index->map_size = info.me_mapsize;
@@ -235,6 +236,7 @@ void cas_txn_end(CasTxn *txn)
             mdb_txn_abort(txn->mdb);
     }
     txn->mdb = NULL;
+    cas_mapped_check(index);
     g_rw_lock_reader_unlock(&index->map_lock);
 }
 
@@ -263,6 +265,7 @@ gboolean cas_txn_commit(CasTxn *txn, GError **error)
     }
     code = mdb_txn_commit(txn->mdb);
     txn->mdb = NULL;
+    cas_mapped_check(index);
     g_rw_lock_reader_unlock(&index->map_lock);
     if (code != 0)
         return cas_error_mdb(index, error, code, "cannot write to the index");
@@ -388,4 +391,5 @@ void cas_environment_close(CasIndex *index)
         mdb_txn_abort(g_ptr_array_index(index->pool, i));
     g_ptr_array_set_size(index->pool, 0);
     g_clear_pointer(&index->env, mdb_env_close);
+    index->map_start = NULL;
 }

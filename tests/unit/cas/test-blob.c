@@ -237,6 +237,69 @@ static void test_no_write_when_warm(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(before.me_last_txnid, ==, after.me_last_txnid);
 }
 
+static gsize mapped_bytes(void)
+{
+    unsigned long mapped = 0;
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents("/proc/self/statm", &text, NULL, NULL));
+    g_assert_cmpint(sscanf(text, "%*u %*u %lu", &mapped), ==, 1);
+    return mapped * (gsize)sysconf(_SC_PAGESIZE);
+}
+
+static void test_pieces(Fixture *fixture, gconstpointer data)
+{
+    enum { PIECE = 300000, LARGE = 24 << 20 };
+    const gsize lengths[] = {0, 100, CAS_INLINE_MAX + 1, CAS_MAP_MIN + 12345, LARGE};
+    for (gsize i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        g_autoptr(GBytes) whole = fixture_bytes(3, lengths[i]), last = NULL;
+        SluiceDigest digest = fixture_put(fixture, 3, lengths[i]);
+        gsize before = mapped_bytes(), offset = 0;
+        SluiceBlobReader *reader = sluice_blob_reader_new(fixture->store, &digest, NULL);
+        g_assert_nonnull(reader);
+        for (; offset < lengths[i]; offset += PIECE) {
+            g_autoptr(GBytes) piece = sluice_blob_reader_read(reader, offset, PIECE);
+            g_autoptr(GBytes) expected = g_bytes_new_from_bytes(whole, offset, MIN(PIECE, lengths[i] - offset));
+            g_assert_true(g_bytes_equal(piece, expected));
+        }
+        g_assert_cmpuint(mapped_bytes(), <, before + LARGE / 4); /* what was read is not held */
+        last = sluice_blob_reader_read(reader, lengths[i] / 2, lengths[i]);
+        g_autoptr(GBytes) behind = sluice_blob_reader_read(reader, lengths[i] + 1, 1);
+        sluice_blob_reader_free(reader);
+        g_autoptr(GBytes) half = g_bytes_new_from_bytes(whole, lengths[i] / 2, lengths[i] - lengths[i] / 2);
+        g_assert_true(g_bytes_equal(last, half));
+        g_assert_cmpuint(g_bytes_get_size(behind), ==, 0);
+    }
+    g_autoptr(GError) error = NULL;
+    SluiceDigest absent = fixture_absent();
+    g_assert_null(sluice_blob_reader_new(fixture->store, &absent, &error));
+    g_assert_error(error, SLUICE_CAS_ERROR, SLUICE_CAS_ERROR_NOT_FOUND);
+    sluice_blob_reader_free(NULL);
+}
+
+/* What is mapped of the index is given back, and is there again when it is looked at. */
+static void test_mapped_limit(Fixture *fixture, gconstpointer data)
+{
+    enum { COUNT = 2000, SIZE = 12000, WAIT = 300000 };
+    g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_autofree SluiceDigest *digests = g_new(SluiceDigest, COUNT);
+    for (unsigned i = 0; i < COUNT; i++)
+        g_ptr_array_add(blobs, fixture_bytes(i, SIZE));
+    g_assert_true(sluice_store_put_many(fixture->store, (GBytes *const *)blobs->pdata, COUNT, digests, NULL));
+    for (unsigned i = 0; i < COUNT; i++)
+        fixture_assert_content(fixture, &digests[i], i, SIZE);
+    gsize full = mapped_bytes();
+    sluice_store_set_mapped_limit(fixture->store, 1);
+    g_usleep(WAIT);
+    g_assert_true(sluice_store_has(fixture->store, &digests[0]));
+    g_assert_cmpuint(mapped_bytes() + (gsize)COUNT * SIZE / 2, <, full);
+    fixture_assert_content(fixture, &digests[1], 1, SIZE);
+    fixture_reopen(fixture); /* mapped elsewhere now, perhaps */
+    sluice_store_set_mapped_limit(fixture->store, 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        fixture_assert_content(fixture, &digests[i], i, SIZE);
+    fixture_assert_sound(fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -251,5 +314,7 @@ int main(int argc, char **argv)
     FIXTURE_TEST("/cas/blob/writer-mismatch", test_writer_mismatch);
     FIXTURE_TEST("/cas/blob/damaged-file", test_damaged_file);
     FIXTURE_TEST("/cas/blob/no-write-when-warm", test_no_write_when_warm);
+    FIXTURE_TEST("/cas/blob/pieces", test_pieces);
+    FIXTURE_TEST("/cas/blob/mapped-limit", test_mapped_limit);
     return g_test_run();
 }
