@@ -178,6 +178,7 @@ static void keep_value(CompileParse *parse, CompileValue what, const char *value
         add_split(parse->assembler, value);
         break;
     case VALUE_FRONTEND:
+        g_ptr_array_add(parse->frontend, g_strdup(value));
         break;
     }
 }
@@ -258,17 +259,6 @@ static void take_source(CompileParse *parse, const char *path)
     compile_parse_key(parse, path, 0);
 }
 
-static void take_frontend(CompileParse *parse, const char *value)
-{
-    const char *joined;
-    gboolean separate;
-    const CompileOption *option = compile_table_find(TABLE_FRONTEND, parse->family, value, &joined, &separate);
-    if (option == NULL)
-        compile_parse_refuse(parse, "unknown-frontend-option", value);
-    else if (option->properties & PROP_FLAG)
-        set_flag(parse, option, value);
-}
-
 static gboolean is_dependency_option(const CompileOption *option)
 {
     return option->value == VALUE_DEPFILE || option->value == VALUE_TARGET || option->value == VALUE_QUOTED_TARGET ||
@@ -298,8 +288,6 @@ static guint take_option(CompileParse *parse, guint at)
     note_properties(parse, option, argument, value);
     if (value != NULL)
         keep_value(parse, option->value, value);
-    if (option->value == VALUE_FRONTEND)
-        take_frontend(parse, value);
     add_to_key(parse, option, argument, value, separate);
     return separate ? 2 : 1;
 }
@@ -359,17 +347,16 @@ static void take_preprocessor(CompileParse *parse)
 }
 
 /* They are in the key as they were written. */
-static void take_assembler(CompileParse *parse)
+static void take_handed_on(CompileParse *parse, GPtrArray *list, CompileTable table, const char *reason)
 {
-    GPtrArray *list = parse->assembler;
     for (guint at = 0; at < list->len; at++) {
         const char *argument = g_ptr_array_index(list, at), *value = NULL;
         gboolean separate = FALSE;
-        const CompileOption *option = compile_table_find(TABLE_ASSEMBLER, parse->family, argument, &value, &separate);
+        const CompileOption *option = compile_table_find(table, parse->family, argument, &value, &separate);
         if (option != NULL && separate)
             value = next_value(list, &at);
         if (option == NULL || (separate && value == NULL))
-            compile_parse_refuse(parse, "unknown-assembler-option", argument);
+            compile_parse_refuse(parse, reason, argument);
         else
             note_properties(parse, option, argument, value);
     }
@@ -391,14 +378,27 @@ static void resolve_sysroot(CompileParse *parse)
     }
 }
 
+/* clang may take a header that was precompiled before for those that its driver is to include, also when it is the one that it makes. */
+static gboolean precompiles_well(const CompileParse *parse)
+{
+    const int *flags = parse->flags;
+    gboolean named = parse->output != NULL && (flags[FLAG_DEPENDENCIES] == DEPENDENCIES_NONE || parse->depfile != NULL);
+    if (flags[FLAG_MODE] == MODE_COMPILE || (flags[FLAG_MODE] == MODE_LINK && !named))
+        return FALSE;
+    return parse->family == COMPILE_FAMILY_GCC ||
+           (flags[FLAG_TIMELESS] && parse->output != NULL && !flags[FLAG_CHAINED] && parse->driver_inputs == 0);
+}
+
 static void check_header(CompileParse *parse)
 {
     CompileOptions *options = parse->options;
     options->precompiles = compile_language_is_header(options->language);
+    if (parse->flags[FLAG_HEADER] && !options->precompiles)
+        compile_parse_refuse(parse, "combination", "-emit-pch");
     if (!options->precompiles)
         return;
-    gboolean timeless = parse->family == COMPILE_FAMILY_GCC || (parse->flags[FLAG_TIMELESS] && parse->output != NULL);
-    if (!timeless || parse->flags[FLAG_MODE] != MODE_ASSEMBLE)
+    options->depends_on_cwd = TRUE;
+    if (!precompiles_well(parse))
         compile_parse_refuse(parse, "precompiled-header", g_ptr_array_index(options->sources, 0));
     const CompileFlag others[] = {FLAG_SPLIT, FLAG_NOTES,     FLAG_COVERAGE, FLAG_STAMPS,
                                   FLAG_STACK, FLAG_CALLGRAPH, FLAG_LTO};
@@ -469,7 +469,9 @@ static void finish(CompileParse *parse)
 {
     CompileOptions *options = parse->options;
     take_preprocessor(parse);
-    take_assembler(parse);
+    parse->driver_inputs = options->input_files->len;
+    take_handed_on(parse, parse->assembler, TABLE_ASSEMBLER, "unknown-assembler-option");
+    take_handed_on(parse, parse->frontend, TABLE_FRONTEND, "unknown-frontend-option");
     resolve_sysroot(parse);
     options->preprocesses = compile_language_preprocesses(options->language);
     check_purpose(parse);
@@ -539,6 +541,7 @@ CompileOptions *compile_options_parse_as(char *const *argv, CompileFamily family
     options->arguments = arguments;
     g_autoptr(GPtrArray) preprocessor = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) assembler = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) frontend = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GArray) targets = g_array_new(FALSE, FALSE, sizeof(CompileTarget));
     const char *program = arguments->len > 0 ? g_ptr_array_index(arguments, 0) : "";
     CompileParse parse = {.options = options,
@@ -546,6 +549,7 @@ CompileOptions *compile_options_parse_as(char *const *argv, CompileFamily family
                           .plus_plus = called_plus_plus(program),
                           .preprocessor = preprocessor,
                           .assembler = assembler,
+                          .frontend = frontend,
                           .targets = targets};
     if (parse.family == COMPILE_FAMILY_UNKNOWN)
         compile_parse_refuse(&parse, "unknown-compiler", program);

@@ -17,9 +17,10 @@ typedef struct {
     int flags[FLAG_COUNT];
     const char *output, *depfile, *sysroot, *prefix; /* borrowed from the arguments, or NULL */
     const char *dumpbase, *dumpbase_ext, *dumpdir;
-    GArray *targets;                                      /* CompileTarget */
-    GPtrArray *preprocessor, *assembler;                  /* char *: what -Wp, and -Wa, and their like hold */
+    GArray *targets;                                /* CompileTarget */
+    GPtrArray *preprocessor, *assembler, *frontend; /* char *: what -Wp, and -Wa, and -Xclang and their like hold */
     guint driver_dependencies, preprocessor_dependencies; /* how many options of dependencies were for whom */
+    guint driver_inputs;                                  /* files that options of the driver name */
     gboolean one_by_one;                                  /* -Xpreprocessor */
     gboolean names;                                       /* the outputs' names get into their bytes */
 } CompileParse;

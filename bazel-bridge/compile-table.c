@@ -435,7 +435,10 @@ static const CompileOption assembler_options[] = {
 };
 
 static const CompileOption frontend_options[] = {
+    SETS("-emit-pch", EXACT, FOR_CLANG, 0, FLAG_HEADER, 1),
     SETS("-fno-pch-timestamp", EXACT, FOR_CLANG, 0, FLAG_TIMELESS, 1),
+    WITH("-include", SEPARATE, FOR_CLANG, PROP_INPUT),
+    SETS("-include-pch", SEPARATE, FOR_CLANG, PROP_INPUT, FLAG_CHAINED, 1),
 };
 
 static const struct {

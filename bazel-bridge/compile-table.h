@@ -45,6 +45,8 @@ typedef enum {
     FLAG_PHONY,
     FLAG_DIRECTORY, /* of debug information: some versions of clang look for .dwo files there */
     FLAG_TIMELESS,  /* clang's precompiled headers hold no times */
+    FLAG_HEADER,    /* it is told to make one */
+    FLAG_CHAINED,   /* its front end is told to use one */
     FLAG_COUNT,
 } CompileFlag;
 

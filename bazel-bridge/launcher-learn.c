@@ -85,7 +85,7 @@ typedef struct {
     GPtrArray *paths; /* char *: of inputs that the trace does not name */
     guint written;    /* products that were seen to be made */
     gboolean source_seen;
-    const char *reason; /* or NULL */
+    int traits; /* of all that was read, and of the arguments */
 } Learning;
 
 /* What says nothing of the outcome; whatever else the kernel shows there may be anybody's files (/dev/shm, /proc/self/cwd, /dev/fd). */
@@ -140,6 +140,8 @@ static const char *add_found(Learning *learning, const char *path, ManifestInput
         return "untraceable";
     if (input->file.kind == SLUICE_STAGED_MISSING)
         return "input-vanished";
+    if (input->file.kind == SLUICE_STAGED_DIRECTORY && launcher_is_header_name(path))
+        return "precompiled-header"; /* which of those in it is taken, is by chance */
     if (input->file.kind == SLUICE_STAGED_FILE) {
         if (!input->file.digested)
             return "unreadable-input";
@@ -236,8 +238,8 @@ static const char *collect_inputs(Learning *learning, LauncherTrace *log)
 
 /* ---- Times of translation --------------------------------------------------------------------------------------------------------------------------- */
 
-/* What a text says; KNOWN is of every text that was looked at. */
-enum { TRAIT_KNOWN = 1, DATED_NOW = 2, DATED_FILE = 4, NAMES_FILES = 8, SHOWS_FOLDER = 16 };
+/* What a text says; KNOWN is of every text that was looked at, UNTOLD of a precompiled header of which nothing else is known. */
+enum { TRAIT_KNOWN = 1, DATED_NOW = 2, DATED_FILE = 4, NAMES_FILES = 8, SHOWS_FOLDER = 16, UNTOLD = 32 };
 
 /* The compiler itself, which knows all words. */
 static gboolean is_program(const void *bytes, gsize length)
@@ -284,6 +286,15 @@ static int find_traits(const SluiceLauncher *launcher, GBytes *contents)
            (shows ? SHOWS_FOLDER : 0);
 }
 
+/* What was read for the header.  It has names of folders in it in some way. */
+static int find_header_traits(Learning *learning, const SluiceDigest *header)
+{
+    int traits = 0;
+    launcher_await_headers(learning->launcher, learning->compile);
+    return launcher_find_header(learning->launcher, header, &traits) ? TRAIT_KNOWN | traits | SHOWS_FOLDER
+                                                                     : TRAIT_KNOWN | UNTOLD;
+}
+
 /* 0: it cannot be read. */
 static int traits_of(Learning *learning, const ManifestInput *input)
 {
@@ -296,7 +307,12 @@ static int traits_of(Learning *learning, const ManifestInput *input)
     g_autoptr(GBytes) contents = launcher_read(launcher, learning->look, input->path, &input->file.digest);
     if (contents == NULL)
         return 0;
-    traits = find_traits(launcher, contents);
+    gsize length = 0;
+    const void *bytes = g_bytes_get_data(contents, &length);
+    traits = launcher_is_header(bytes, length) ? find_header_traits(learning, &input->file.digest)
+                                               : find_traits(launcher, contents);
+    if (traits & UNTOLD)
+        return traits; /* it may be known later */
     g_mutex_lock(&launcher->lock);
     if (g_hash_table_size(launcher->traits) >= SLUICE_LIMIT_LAUNCHER_MEMORY)
         g_hash_table_remove_all(launcher->traits);
@@ -316,8 +332,15 @@ static const char *check_times(Learning *learning)
         int traits = traits_of(learning, input);
         if (traits == 0)
             return "unreadable-input";
+        if (traits & UNTOLD)
+            return "precompiled-header";
         if (counts(traits, compile->question.environment, compile->is_clang))
             return "time-macro";
+        learning->traits |= traits;
+    }
+    for (guint i = 0; i < compile->options->arguments->len; i++) {
+        const char *argument = compile->options->arguments->pdata[i];
+        learning->traits |= find_times(argument, strlen(argument));
     }
     return NULL;
 }
@@ -523,6 +546,16 @@ static const char *look_around(Learning *learning, Products *products, GBytes *t
     return reason != NULL ? reason : take_products(learning->launcher, learning->look, products);
 }
 
+/* For those who will use it. */
+static gboolean keep_header(Learning *learning, GError **error)
+{
+    SluiceDigest header;
+    if (!learning->compile->options->precompiles)
+        return TRUE;
+    sluice_digest_of_bytes(learning->products->contents->pdata[0], &header);
+    return launcher_keep_header(learning->launcher, &header, learning->traits & (DATED_NOW | DATED_FILE), error);
+}
+
 static const char *keep_all(Learning *learning, const LauncherReport *report)
 {
     ManifestVariant variant = {.made_in = NULL};
@@ -532,6 +565,8 @@ static const char *keep_all(Learning *learning, const LauncherReport *report)
         return reason;
     if (can_roam(learning, report))
         variant.made_in = learning->launcher->folder;
+    if (!keep_header(learning, &problem))
+        return "store";
     return keep_result(learning, report, &variant.action, &problem) && keep_manifest(learning, &variant, &problem)
                ? NULL
                : "store";

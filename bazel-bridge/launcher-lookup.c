@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Changes when a key means something else, or what is learned is another. */
-static const char command_tag[] = "sluice-recc-4";
+static const char command_tag[] = "sluice-recc-5";
 
 void launcher_compile_free(LauncherCompile *compile)
 {
@@ -367,7 +367,7 @@ static gboolean any_uses_time(const LauncherCompile *compile)
 
 gboolean launcher_assembles(const CompileOptions *options)
 {
-    for (guint i = 0; i < options->arguments->len; i++) {
+    for (guint i = 0; i < options->arguments->len && !options->precompiles; i++) {
         if (g_str_equal(options->arguments->pdata[i], "-c"))
             return TRUE;
     }
@@ -390,8 +390,6 @@ static const char *check_options(const CompileOptions *options)
 {
     if (options->reason != NULL)
         return options->reason;
-    if (options->precompiles)
-        return "precompiled-header";
     return options->outputs->len + 1 > SLUICE_LIMIT_LAUNCHER_OUTPUTS ? "several-outputs" : NULL;
 }
 

@@ -133,6 +133,17 @@ gboolean launcher_shows(GBytes *bytes, const char *folder);
 /* Whether the text may ask for the names of files that are being translated. */
 gboolean launcher_names_files(const void *bytes, gsize length);
 
+/* ---- launcher-header.c ---- */
+
+/* Whether the bytes are a precompiled header, and whether a file or folder with this name may be one, or have one in it. */
+gboolean launcher_is_header(const void *bytes, gsize length);
+gboolean launcher_is_header_name(const char *path);
+/* What the texts said that a precompiled header was made of, which is known of those whose making was kept. */
+gboolean launcher_keep_header(SluiceLauncher *launcher, const SluiceDigest *header, int traits, GError **error);
+gboolean launcher_find_header(SluiceLauncher *launcher, const SluiceDigest *header, int *traits);
+/* Until all is kept of headers whose making was told before this compile was. */
+void launcher_await_headers(SluiceLauncher *launcher, const LauncherCompile *compile);
+
 /* ---- launcher-learn.c ---- */
 
 /* Keeps the result of a compile that went well.  NULL, or why it was not kept.  `looked` is called in any case, when all that may change once the

@@ -169,11 +169,14 @@ static void hit_clear(Hit *hit)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Hit, hit_clear)
 
-/* What binutils write is another file than what was there: the object, and gcc's .dwo.  Compilers write over it. */
+/* What binutils write is another file than what was there: the object, and gcc's .dwo.  Compilers write over it, but for clang with its precompiled
+ * headers. */
 static gboolean is_made_anew(const LauncherCompile *compile, guint output)
 {
-    return launcher_assembles(compile->options) &&
-           (output == 0 || (output == 1 && compile->options->splits && !compile->is_clang));
+    const CompileOptions *options = compile->options;
+    if (options->precompiles)
+        return output == 0 && compile->is_clang;
+    return launcher_assembles(options) && (output == 0 || (output == 1 && options->splits && !compile->is_clang));
 }
 
 /* The command's own name for an output; NULL: a result has something that the command does not make. */
@@ -217,6 +220,10 @@ static gboolean add_output(SluiceLauncher *launcher, const LauncherCompile *comp
     }
     output->path = find_output(compile, path, &anew);
     output->in_place = !anew;
+    int traits = 0;
+    if (options->precompiles && output->path == options->outputs->pdata[0] &&
+        !launcher_find_header(launcher, &file.digest.value, &traits))
+        return FALSE; /* nothing that uses it would be kept */
     output->contents = output->path != NULL
                            ? read_output(launcher, compile, &file.digest.value, output->path == options->depfile)
                            : NULL;
@@ -281,6 +288,25 @@ static void wait_for_learned(SluiceLauncher *launcher, const SluiceDigest *comma
     g_mutex_lock(&launcher->lock);
     guint64 last = launcher->learnings;
     while (is_being_learned(launcher, command, last))
+        g_cond_wait(&launcher->learned, &launcher->lock);
+    g_mutex_unlock(&launcher->lock);
+}
+
+/* Of two that wait for each other one was told first. */
+static gboolean is_header_being_learned(const SluiceLauncher *launcher, guint64 before)
+{
+    for (guint i = 0; i < launcher->learning->len; i++) {
+        const LauncherCompile *compile = launcher->learning->pdata[i];
+        if (compile->learns < before && compile->options->precompiles)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void launcher_await_headers(SluiceLauncher *launcher, const LauncherCompile *compile)
+{
+    g_mutex_lock(&launcher->lock);
+    while (is_header_being_learned(launcher, compile->learns))
         g_cond_wait(&launcher->learned, &launcher->lock);
     g_mutex_unlock(&launcher->lock);
 }
