@@ -25,6 +25,8 @@ LOADS = [
     ("bytestream-write", 1, 64 << 20, 4, "ByteStream Write of 64 MiB", None, 1.2),
 ]
 SECONDS = "1.3"
+# Of the curve: SLUICE_BENCH_BLOBS=10000000 takes some 16 GB and minutes.  bazel-remote takes half a millisecond of CPU a blob, and ends at 10^5.
+MOST_BLOBS = int(os.environ.get("SLUICE_BENCH_BLOBS", str(10 ** 6)))
 PEERS = ["bazel-remote", "buildbox-casd"]
 
 
@@ -68,47 +70,112 @@ def start(name, programs, bench, folder):
     raise RuntimeError("%s does not start" % name)
 
 
-def measure(name, programs, bench):
-    """The generator's answers, one for each load, and the peak of what is resident (MiB)."""
-    folder = bench.path("service/" + name)
-    server, address = start(name, programs, bench, folder)
-    load = [programs + "/reapi-load", "--addr", address, "--server-pid", str(server.pid)]
-    answers, prepared = [], set()
-    try:
-        for operation, flight, size, blobs, _, _, _ in LOADS:
-            sizes = ["--size", str(size), "--blobs", str(blobs)]
-            if size not in prepared:
-                prepared.add(size)
-                subprocess.run(load + ["--prepare", "--inflight", "4", "--conns", "2"] + sizes, check=True,
-                               stdout=subprocess.DEVNULL)
-            answer = subprocess.run(load + ["--op", operation, "--inflight", str(flight), "--conns", str(min(flight, 4)),
-                                            "--seconds", SECONDS, "--warmup", "0.3"] + sizes,
-                                    check=True, stdout=subprocess.PIPE).stdout
-            answers.append(json.loads(answer))
-        with open("/proc/%d/status" % server.pid) as status:
+class Server:
+    """One of those that are compared, alive for the whole run: memory and page cache are the machine's mood, which all have to share."""
+
+    def __init__(self, name, programs, bench, purpose):
+        self.name, self.folder = name, bench.path("service/%s-%s" % (purpose, name))
+        self.process, address = start(name, programs, bench, self.folder)
+        self.load = [programs + "/reapi-load", "--addr", address, "--server-pid", str(self.process.pid)]
+        self.prepared = set()
+
+    def prepare(self, size, blobs, *more):
+        """Gives what the generator says of it."""
+        self.prepared.add(size)
+        return json.loads(subprocess.run(self.load + ["--prepare", "--inflight", "4", "--conns", "2", "--size", str(size), "--blobs", str(blobs)] +
+                                         list(more), check=True, stdout=subprocess.PIPE).stdout)
+
+    def measure(self, operation, flight, size, blobs, *more):
+        answer = subprocess.run(self.load + ["--op", operation, "--inflight", str(flight), "--conns", str(min(flight, 4)), "--seconds", SECONDS,
+                                             "--warmup", "0.3", "--size", str(size), "--blobs", str(blobs)] + list(more), check=True,
+                                stdout=subprocess.PIPE).stdout
+        return json.loads(answer)
+
+    def memory(self):
+        """Peak of what is resident, and now: all, and its own (MiB)."""
+        with open("/proc/%d/status" % self.process.pid) as status:
             facts = dict(line.split(":", 1) for line in status)
-        return answers, int(facts["VmHWM"].split()[0]) / 1024, int(facts["RssAnon"].split()[0]) / 1024
+        return [int(facts[key].split()[0]) / 1024 for key in ("VmHWM", "VmRSS", "RssAnon")]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def rates(bench, programs):
+    """For each load, the better of two samples by server; the servers take turns, and another one begins each time."""
+    servers, best = [Server(name, programs, bench, "rates") for name in ["sluice"] + PEERS], []
+    try:
+        for number, (operation, flight, size, blobs, _, _, _) in enumerate(LOADS):
+            samples = {}
+            for turn in range(2):
+                first = (number + turn) % len(servers)
+                for server in servers[first:] + servers[:first]:
+                    if size not in server.prepared:
+                        server.prepare(size, blobs)
+                    answer = server.measure(operation, flight, size, blobs)
+                    samples.setdefault(server.name, []).append(answer)
+            best.append({name: max(answers, key=lambda answer: answer["ops_per_s"]) for name, answers in samples.items()})
+        return best
     finally:
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        for server in servers:
+            server.stop()
+
+
+def equal_work(bench, programs):
+    """Peak of resident memory after the same bytes: small blobs and results, then large blobs that come in and go out, eight at a time."""
+    peaks = {}
+    for name in ["sluice", "bazel-remote"]:
+        server = Server(name, programs, bench, "memory")
+        try:
+            server.prepare(1024, 10000, "--actions", "1000")
+            server.prepare(1 << 20, 128)
+            server.prepare(64 << 20, 8)
+            server.measure("bytestream-read", 8, 64 << 20, 8)
+            peaks[name] = server.memory()
+        finally:
+            server.stop()
+    return peaks
+
+
+def grow(bench, programs, name, most):
+    """How throughput and memory go with the number of blobs of 1 KiB."""
+    server, done = Server(name, programs, bench, "growth"), 0
+    try:
+        for count in [10 ** power for power in range(4, 8) if 10 ** power <= most]:
+            family = ["--actions", "1000", "--seed", str(count)]  # blobs of another seed are others
+            answer = server.prepare(1024, count - done, *family)
+            lookups = server.measure("gar-hit", 16, 1024, count - done, *family)
+            asked = server.measure("findmissing", 16, 1024, count - done, *family)
+            done = count
+            peak, resident, own = server.memory()
+            bench.row("%s with %.3g blobs: lookups" % (name, done), lookups["ops_per_s"] / 1000, "k/s", None,
+                      "FindMissing(100) %.1f k/s; uploads %.0f us of CPU a blob, %.1f k/s; %.0f MiB resident (peak %.0f), %.0f of its own" %
+                      (asked["ops_per_s"] / 1000, answer["server_us_per_blob"], count / answer["blob_seconds"] / 1000, resident, peak, own),
+                      better="more")
+    finally:
+        server.stop()
 
 
 def run(bench):
     programs = get_peers(bench)
-    ours, our_peak, our_own = measure("sluice", programs, bench)
-    theirs = {peer: measure(peer, programs, bench) for peer in PEERS}
-    for at, (_, flight, size, _, name, cpu_bound, rate_bound) in enumerate(LOADS):
+    for answers, (_, flight, _, _, name, cpu_bound, rate_bound) in zip(rates(bench, programs), LOADS):
         what = "%s, %d in flight" % (name, flight)
-        rates = {peer: theirs[peer][0][at]["ops_per_s"] for peer in PEERS}
-        best = max(rates, key=rates.get)
-        bench.row(what + ", rate", ours[at]["ops_per_s"] / rates[best], "x", rate_bound,
-                  "%s: %.0f/s; ours: %.0f/s, p99 %.0f us" % (best, rates[best], ours[at]["ops_per_s"], ours[at]["p99_us"]),
+        ours = answers["sluice"]
+        best = max(PEERS, key=lambda peer: answers[peer]["ops_per_s"])
+        bench.row(what + ", rate", ours["ops_per_s"] / answers[best]["ops_per_s"], "x", rate_bound,
+                  "%s: %.0f/s; ours: %.0f/s, p99 %.0f us" % (best, answers[best]["ops_per_s"], ours["ops_per_s"], ours["p99_us"]),
                   better="more")
-        reference = theirs["bazel-remote"][0][at]["server_us_per_op"]
+        reference = answers["bazel-remote"]["server_us_per_op"]
         if cpu_bound and reference:
-            bench.row(what + ", CPU", ours[at]["server_us_per_op"] / reference, "x", cpu_bound,
-                      "bazel-remote: %.1f us; ours: %.1f us" % (reference, ours[at]["server_us_per_op"]))
-    bench.row("peak of resident memory", our_peak / theirs["bazel-remote"][1], "x", 1 / 3,
-              "bazel-remote: %.0f MiB (own %.0f); ours: %.0f MiB, mapped index and blobs included (own %.0f)" %
-              (theirs["bazel-remote"][1], theirs["bazel-remote"][2], our_peak, our_own))
+            bench.row(what + ", CPU", ours["server_us_per_op"] / reference, "x", cpu_bound,
+                      "bazel-remote: %.1f us; ours: %.1f us" % (reference, ours["server_us_per_op"]))
+    peaks = equal_work(bench, programs)
+    ours, theirs = peaks["sluice"], peaks["bazel-remote"]
+    bench.row("peak of resident memory, after the same work", ours[0] / theirs[0], "x", 1 / 3,
+              "bazel-remote: %.0f MiB; ours: %.0f MiB, what is mapped included" % (theirs[0], ours[0]))
+    bench.row("resident memory at the end of it", ours[1] / theirs[1], "x", 1 / 3,
+              "bazel-remote: %.0f MiB (own %.0f); ours: %.0f MiB (own %.0f)" % (theirs[1], theirs[2], ours[1], ours[2]))
+    grow(bench, programs, "sluice", MOST_BLOBS)
+    grow(bench, programs, "bazel-remote", min(MOST_BLOBS, 10 ** 5))
