@@ -83,6 +83,7 @@ typedef struct {
     const Products *products;
     GArray *inputs;   /* ManifestInput */
     GPtrArray *paths; /* char *: of inputs that the trace does not name */
+    GHashTable *read; /* SluiceDigest * -> GBytes *: of inputs that were made here and that the store does not have */
     guint written;    /* products that were seen to be made */
     gboolean source_seen;
     int traits; /* of all that was read, and of the arguments */
@@ -134,6 +135,17 @@ static gboolean is_source(const Learning *learning, const char *path, const Slui
            file->changed == compile->source_file.changed;
 }
 
+/* As soon as the launcher has its answer, the build goes on and may write or remove it. */
+static gboolean read_input(Learning *learning, const char *path, const SluiceDigest *digest)
+{
+    if (g_hash_table_contains(learning->read, digest) || sluice_store_has(learning->launcher->store, digest))
+        return TRUE;
+    GBytes *contents = launcher_read(learning->launcher, learning->look, path, digest);
+    if (contents != NULL)
+        g_hash_table_insert(learning->read, g_memdup2(digest, sizeof *digest), contents);
+    return contents != NULL;
+}
+
 static const char *add_found(Learning *learning, const char *path, ManifestInput *input)
 {
     if (input->file.kind == SLUICE_STAGED_UNKNOWN)
@@ -147,6 +159,8 @@ static const char *add_found(Learning *learning, const char *path, ManifestInput
             return "unreadable-input";
         if (input->file.changing && input->file.changed >= learning->compile->asked &&
             !is_source(learning, path, &input->file))
+            return "input-changed";
+        if (input->file.changing && !read_input(learning, path, &input->file.digest))
             return "input-changed";
     }
     g_array_append_val(learning->inputs, *input);
@@ -304,7 +318,9 @@ static int traits_of(Learning *learning, const ManifestInput *input)
     g_mutex_unlock(&launcher->lock);
     if (traits != 0)
         return traits;
-    g_autoptr(GBytes) contents = launcher_read(launcher, learning->look, input->path, &input->file.digest);
+    GBytes *read = g_hash_table_lookup(learning->read, &input->file.digest);
+    g_autoptr(GBytes) contents =
+        read != NULL ? g_bytes_ref(read) : launcher_read(launcher, learning->look, input->path, &input->file.digest);
     if (contents == NULL)
         return 0;
     gsize length = 0;
@@ -366,13 +382,24 @@ static gboolean can_move(Learning *learning, guint index)
     return moved != NULL;
 }
 
+/* __FILE__ is the name that a file was opened by: of those that have been opened by names without the folder's it says nothing of the folder. */
+static gboolean any_named_by_folder(const Learning *learning)
+{
+    for (guint i = 0; i < learning->inputs->len; i++) {
+        if (strstr(g_array_index(learning->inputs, ManifestInput, i).path, learning->launcher->folder) != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean inputs_stay(Learning *learning)
 {
+    gboolean named = any_named_by_folder(learning);
     for (guint i = 0; i < learning->inputs->len; i++) {
         const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
         int traits = input->file.kind == SLUICE_STAGED_FILE ? traits_of(learning, input) : 0;
         if ((traits & SHOWS_FOLDER) ||
-            launcher_input_stays(learning->launcher, learning->look, input, (traits & NAMES_FILES) != 0))
+            launcher_input_stays(learning->launcher, learning->look, input, named && (traits & NAMES_FILES) != 0))
             return TRUE;
     }
     return FALSE;
@@ -402,13 +429,12 @@ static char *real_path(Learning *learning, const char *path)
 /* Into the store, if it is not there because it was staged. */
 static gboolean keep_input(Learning *learning, const ManifestInput *input, GError **error)
 {
-    if (!input->file.changing || sluice_store_has(learning->launcher->store, &input->file.digest))
+    const SluiceDigest *digest = &input->file.digest;
+    GBytes *read = g_hash_table_lookup(learning->read, digest);
+    if (read == NULL)
         return TRUE;
-    int fd = sluice_look_open(learning->look, input->path);
-    gboolean kept = fd >= 0 && sluice_store_put_fd(learning->launcher->store, fd, &input->file.digest, NULL, error);
-    if (fd >= 0)
-        close(fd);
-    return kept;
+    return sluice_store_put(learning->launcher->store, g_bytes_get_data(read, NULL), g_bytes_get_size(read), digest,
+                            NULL, error);
 }
 
 static gboolean add_input(Learning *learning, SluiceTree *tree, const ManifestInput *input, GError **error)
@@ -578,12 +604,15 @@ const char *launcher_learn(SluiceLauncher *launcher, LauncherCompile *compile, S
     Products products;
     g_autoptr(GArray) inputs = g_array_new(FALSE, FALSE, sizeof(ManifestInput));
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) read =
+        g_hash_table_new_full(sluice_digest_hash, sluice_digest_equal_ptr, g_free, (GDestroyNotify)g_bytes_unref);
     Learning learning = {.launcher = launcher,
                          .compile = compile,
                          .look = look,
                          .products = &products,
                          .inputs = inputs,
-                         .paths = paths};
+                         .paths = paths,
+                         .read = read};
     products_init(&products, compile->options);
     const char *reason = look_around(&learning, &products, trace);
     looked(data);

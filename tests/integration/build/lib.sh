@@ -46,10 +46,10 @@ finish() {
 	exit 0
 }
 
-# sluice ARGUMENTS…: runs it in the project; output in $work/output, status in $status
+# sluice ARGUMENTS…: runs it in the project, for $patience seconds at most; output in $work/output, status in $status
 sluice() {
 	status=0
-	(cd "$work/project" && SLUICE_ERROR_JSON=$work/error.json exec timeout 120 "$SLUICE" --no-colors "$@") \
+	(cd "$work/project" && SLUICE_ERROR_JSON=$work/error.json exec timeout "${patience:-120}" "$SLUICE" --no-colors "$@") \
 		>"$work/output" 2>&1 </dev/null || status=$?
 }
 

@@ -175,6 +175,25 @@ END
 check "edits within a build" builds inside.bst
 check "miss where they must" counts inside "2 hits, 3 misses, 2 learned"
 
+# a source is gone as soon as the compiler has ended, as those of configure are
+element removed.bst <<'END'
+kind: manual
+build-depends:
+- base.bst
+variables:
+  recc: true
+config:
+  build-commands:
+  - |
+    for i in $(seq 30); do
+      echo "int removed$i;" >removed.c
+      gcc -c removed.c
+      rm removed.c
+    done
+END
+check "sources that are removed at once" builds removed.bst
+check "are all learned" counts removed "0 hits, 30 misses, 30 learned, 0 others"
+
 # what must not be kept in a sandbox, where the environment is not looked at, and other places are mounted
 element doubts.bst <<'END'
 kind: manual
