@@ -249,19 +249,29 @@ GPtrArray *app_load_selection(App *app, const char *deps, GPtrArray **targets, G
     return kept;
 }
 
-States *app_query(App *app, GPtrArray *elements, GError **error)
+static States *query(App *app, GPtrArray *elements, gboolean artifacts, GError **error)
 {
     if (!app_open_store(app, error))
         return NULL;
     Activity activity = app_begin(app, NULL, "Query cache");
     g_autoptr(States) states = states_new(app->store, app->strict);
-    for (guint i = 0; i < elements->len; i++)
+    for (guint i = 0; artifacts && i < elements->len; i++)
         states_artifact(states, elements->pdata[i]);
     const GError *failure = states_error(states);
     if (failure)
         g_propagate_error(error, g_error_copy(failure));
     gboolean success = !failure && states_find_keys(states, elements, error);
     return app_finish(&activity, success) ? g_steal_pointer(&states) : NULL;
+}
+
+States *app_query(App *app, GPtrArray *elements, GError **error)
+{
+    return query(app, elements, TRUE, error);
+}
+
+States *app_query_keys(App *app, GPtrArray *elements, GError **error)
+{
+    return query(app, elements, FALSE, error);
 }
 
 /* ---- Setting up ----------------------------------------------------------------------------------------------------------- */

@@ -66,6 +66,8 @@ gboolean app_need_target(App *app, const char *argument, GError **error);
 GPtrArray *app_load_selection(App *app, const char *deps, GPtrArray **targets, GError **error);
 /* States of elements from the store, asked under "Query cache" for `elements`. */
 States *app_query(App *app, GPtrArray *elements, GError **error);
+/* The same for who wants their keys only: artifacts are not looked for where builds are strict. */
+States *app_query_keys(App *app, GPtrArray *elements, GError **error);
 
 /* An activity of the main process: START now, SUCCESS or FAILURE when it is finished. */
 typedef struct {

@@ -90,6 +90,14 @@ static char *add_chunk(Arena *arena, gsize size)
     return (char *)(chunk + 1);
 }
 
+/* Of a piece that gets a chunk of its own: large ones are rounded up to whole huge pages. */
+static gsize chunk_room(gsize size)
+{
+    gsize whole = sizeof(Chunk) + size;
+    gsize pages = (whole + ARENA_HUGE_PAGE - 1) & ~(ARENA_HUGE_PAGE - 1);
+    return size < ARENA_MAX_CHUNK ? size : pages - sizeof(Chunk);
+}
+
 /* Strings need no alignment, which saves a third of a project's memory. */
 static char *alloc_bytes(Arena *arena, gsize size, gsize align)
 {
@@ -101,7 +109,7 @@ static char *alloc_bytes(Arena *arena, gsize size, gsize align)
         return memory;
     }
     if (size > arena->next_chunk / 4) {
-        return add_chunk(arena, size);
+        return add_chunk(arena, chunk_room(size));
     }
     gsize room = arena->next_chunk - sizeof(Chunk);
     char *memory = add_chunk(arena, room);

@@ -54,7 +54,12 @@ int cmd_show(App *app, GError **error)
     if (!elements)
         return EXIT_REPORT;
     g_autoptr(States) states = NULL;
-    if (show_format_needs_states(format) && !(states = app_query(app, elements, error)))
+    ShowNeeds needs = show_format_needs(format);
+    if (needs == SHOW_NEEDS_KEYS)
+        states = app_query_keys(app, elements, error);
+    else if (needs == SHOW_NEEDS_ARTIFACTS)
+        states = app_query(app, elements, error);
+    if (needs != SHOW_NEEDS_NOTHING && !states)
         return EXIT_REPORT;
     if (g_strcmp0(arguments_get(app->arguments, "order"), "alpha") == 0)
         pipeline_sort_by_name(elements);

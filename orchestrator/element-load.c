@@ -169,7 +169,7 @@ static void not_found(const Project *project, const char *name, const Provenance
 static Node *read_node(Project *project, const char *name, const Provenance *where, GError **error)
 {
     GError *problem = NULL;
-    Node *node = project_take_prefetched(project, name);
+    Node *node = prefetch_take(project->prefetch, name);
     if (node == NULL) {
         node = project_parse_element(project, project->session->arena, name, &problem);
     }
@@ -394,6 +394,7 @@ static char *junction_directory(ElementData *data, const Provenance *where, GErr
     }
     /* what is written for keys is shared, and it may have to be fetched, which forks */
     key_batches_pause(session->keys);
+    session_stop_prefetch(session);
     if (!element_compute_key(element, error)) {
         return NULL;
     }

@@ -35,10 +35,6 @@ static inline ElementData *element_data(const Element *element)
     return (ElementData *)element;
 }
 
-/* ---- element.c ---- */
-/* Frees what is not in the arena. */
-void element_clear(Element *element);
-
 /* ---- element-load.c: files, links, junctions, dependencies ---- */
 /* The subproject behind a junction path ("a.bst:b.bst"). */
 Project *project_get_subproject(Project *project, const char *junction_path, const Provenance *where, GError **error);

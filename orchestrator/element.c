@@ -203,26 +203,19 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
     if (!project_ensure_fully_loaded(session->toplevel, error)) {
         return NULL;
     }
-    project_prefetch(session->toplevel, names, g_strv_length((char **)names));
+    for (const char *const *name = names; *name != NULL; name++) {
+        prefetch_add(session->toplevel->prefetch, *name);
+    }
     g_autoptr(GPtrArray) targets = load_targets(session, names, error);
+    session_stop_prefetch(session);
     Element *const *elements = targets != NULL ? (Element *const *)targets->pdata : NULL;
     if (targets == NULL || !elements_check_cycles(elements, targets->len, error)) {
         return NULL;
     }
     elements_sort_dependencies(session, elements, targets->len);
-    if (!resolve_targets(session, targets, error)) {
-        return NULL;
-    }
-    return g_steal_pointer(&targets);
-}
-
-void element_clear(Element *element)
-{
-    ElementData *data = element_data(element);
-    for (gsize i = 0; i < data->splits.count; i++) {
-        g_regex_unref(data->splits.domains[i].regex);
-    }
-    g_clear_pointer(&data->splits.domains, g_free);
+    gboolean resolved = resolve_targets(session, targets, error);
+    session_stop_prefetch(session); /* plugins may have come from more projects */
+    return resolved ? g_steal_pointer(&targets) : NULL;
 }
 
 /* ---- Variables ---- */
@@ -322,14 +315,16 @@ static void compile_splits(ElementData *data)
 {
     const Node *rules = public_bst(&data->element, "split-rules");
     gsize count = rules != NULL ? node_size(rules) : 0;
-    data->splits.domains = g_new0(struct SplitDomain, count + 1);
+    Session *session = data->element.project->session;
+    data->splits.domains = arena_alloc(session->arena, (count + 1) * sizeof *data->splits.domains);
     for (gsize i = 0; i < count; i++) {
         const char *const *globs = no_strings;
         const char *name = node_key_at(rules, i);
-        node_get_strings(rules, name, data->element.project->session->arena, &globs, NULL);
+        node_get_strings(rules, name, session->arena, &globs, NULL);
         GRegex *regex = glob_compile(globs, g_strv_length((char **)globs), NULL);
         if (regex != NULL) {
             data->splits.domains[data->splits.count++] = (struct SplitDomain){name, regex};
+            g_ptr_array_add(session->regexes, regex);
         }
     }
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define BATCH 64u
-/* Batches that may be on their way; the text that they hold is bounded by this. */
-#define MAX_BATCHES 8u
+/* Batches that may be on their way; the text that they hold is bounded by this.  Few would stop the loader where elements with much to read follow each other. */
+#define MAX_BATCHES 24u
 
 typedef struct {
     Element *element;
@@ -115,7 +115,7 @@ static void start_batch(KeyBatches *keys)
 {
     if (keys->batches < MAX_BATCHES) {
         keys->current = g_new0(Batch, 1);
-        keys->current->tails = g_string_sized_new((gsize)BATCH << 13);
+        keys->current->tails = g_string_sized_new((gsize)BATCH << 12);
         keys->batches++;
     } else {
         keys->current = g_async_queue_pop(keys->empty);

@@ -72,7 +72,7 @@ struct Project {
     GHashTable *plugin_places[PLUGIN_TYPES]; /* kind → PluginPlace *, found so far */
     GHashTable *files;                       /* included files: key → Node * */
     GHashTable *elements;                    /* name → ElementData * */
-    GHashTable *prefetched;                  /* name → what prefetch.c knows of the file */
+    struct Prefetch *prefetch;               /* of its elements' files */
     GHashTable *subprojects;                 /* junction name → Project * */
     GHashTable *digests;                     /* path → SluiceDigest *, in the arena */
     GPtrArray *links;                        /* Link *: link paths and where they lead */
@@ -102,6 +102,7 @@ struct Session {
     GHashTable *unknown_told;    /* set of "TYPE KIND" that are in there */
     GHashTable *unknown_sources; /* name → SourceKind *, for those */
     GHashTable *key_texts;       /* shared Node * → canonical JSON */
+    GPtrArray *regexes;          /* GRegex *, of elements' split rules */
     struct KeyBatches *keys;     /* of elements that are being resolved, or NULL */
 };
 
@@ -140,10 +141,17 @@ gboolean project_check_path(const Project *project, const char *path, const Prov
                             GError **error);
 
 /* ---- prefetch.c ---- */
-/* Reads the files of elements, and of all that they name, in several threads that have ended when this returns.  Reports nothing. */
-void project_prefetch(Project *project, const char *const *names, gsize count);
+/* The files of a project's elements, and of all that they name, read by threads while the loader is at work; it alone calls these.  Reports nothing. */
+typedef struct Prefetch Prefetch;
+Prefetch *prefetch_new(Project *project);
+void prefetch_free(Prefetch *prefetch);
+/* Will be asked for. */
+void prefetch_add(Prefetch *prefetch, const char *name);
 /* The parsed file of an element, given once; NULL if it could not be read or parsed: reading it again says why. */
-Node *project_take_prefetched(Project *project, const char *name);
+Node *prefetch_take(Prefetch *prefetch, const char *name);
+/* No thread is at work when this returns, until more is asked for. */
+void prefetch_stop(Prefetch *prefetch);
+void session_stop_prefetch(Session *session);
 
 /* ---- project-config.c ---- */
 gboolean project_load_pass(Project *project, ProjectConfig *config, Node *conf, GError **error);

@@ -314,7 +314,7 @@ static Project *project_new(Session *session, const char *directory, Project *pa
     }
     project->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->elements = g_hash_table_new(g_str_hash, g_str_equal);
-    project->prefetched = g_hash_table_new(g_str_hash, g_str_equal);
+    project->prefetch = prefetch_new(project);
     project->subprojects = g_hash_table_new(g_str_hash, g_str_equal);
     project->searching = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     project->digests = g_hash_table_new(g_str_hash, g_str_equal);
@@ -340,6 +340,7 @@ static void config_clear(ProjectConfig *config)
 
 void project_free(Project *project)
 {
+    prefetch_free(project->prefetch);
     config_clear(&project->first);
     config_clear(&project->full);
     for (int type = 0; type < PLUGIN_TYPES; type++) {
@@ -348,7 +349,6 @@ void project_free(Project *project)
     }
     g_hash_table_unref(project->files);
     g_hash_table_unref(project->elements);
-    g_hash_table_unref(project->prefetched);
     g_hash_table_unref(project->subprojects);
     g_hash_table_unref(project->searching);
     g_hash_table_unref(project->digests);
@@ -536,6 +536,7 @@ static Session *session_new(const LoadOptions *options)
     session->projects = g_ptr_array_new();
     session->elements = g_ptr_array_new();
     session->unknown = g_ptr_array_new_with_free_func(g_free);
+    session->regexes = g_ptr_array_new_with_free_func((GDestroyNotify)g_regex_unref);
     session->unknown_told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     session->unknown_sources = g_hash_table_new(g_str_hash, g_str_equal);
     session->key_texts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -582,13 +583,11 @@ void session_free(Session *session)
     for (guint i = 0; i < session->projects->len; i++) {
         project_free(g_ptr_array_index(session->projects, i));
     }
-    for (guint i = 0; i < session->elements->len; i++) {
-        element_clear(g_ptr_array_index(session->elements, i));
-    }
     g_ptr_array_unref(session->projects);
     g_clear_pointer(&session->workspaces, g_ptr_array_unref);
     g_ptr_array_unref(session->elements);
     g_ptr_array_unref(session->unknown);
+    g_ptr_array_unref(session->regexes);
     g_hash_table_unref(session->unknown_told);
     g_hash_table_unref(session->unknown_sources);
     g_hash_table_unref(session->key_texts);

@@ -279,13 +279,14 @@ static void answer_pairs(ReachGraph *graph)
     Pair *pairs = (Pair *)(void *)graph->pairs->data;
     guint count = graph->pairs->len;
     sort_pairs(graph, pairs, count);
-    /* Only what is touched takes memory. */
-    guint64(*sets)[BLOCK_WORDS] = g_malloc_n(graph->count, sizeof *sets);
+    /* Only what is touched takes memory; an arena has it in large pages. */
+    Arena *arena = arena_new();
+    guint64(*sets)[BLOCK_WORDS] = arena_alloc(arena, graph->count * sizeof *sets);
     g_autofree guint8 *any = g_new(guint8, graph->count);
     for (guint i = 0; i < count;) {
         i += answer_block(pairs + i, count - i, graph, sets, any);
     }
-    g_free(sets);
+    arena_free(arena);
     graph->first = g_new(guint, graph->count + 1);
     for (guint to = 0, i = 0; to <= graph->count; to++) {
         graph->first[to] = i;

@@ -252,17 +252,17 @@ static char *token_artifact_digest(Subject *subject, GError **error)
 static const struct {
     const char *name;
     TokenFunc text;
-    const char *style;      /* "": none but its end */
-    gboolean is_dimmed;     /* has another style when the key is not that of a strict build */
-    gboolean needs_states;  /* the store is asked */
+    const char *style;  /* "": none but its end */
+    gboolean is_dimmed; /* has another style when the key is not that of a strict build */
+    ShowNeeds needs;
     gboolean only_if_asked; /* not where another token's text names it */
 } tokens[] = {
     {"name", token_name, "\033[34m\033[1m"},
     {"kind", token_kind, "\033[36m"},
-    {"key", token_key, "\033[33m", .is_dimmed = TRUE, .needs_states = TRUE},
-    {"full-key", token_full_key, "\033[33m", .is_dimmed = TRUE, .needs_states = TRUE},
+    {"key", token_key, "\033[33m", .is_dimmed = TRUE, .needs = SHOW_NEEDS_KEYS},
+    {"full-key", token_full_key, "\033[33m", .is_dimmed = TRUE, .needs = SHOW_NEEDS_KEYS},
     {"description", token_description, "\033[33m", .is_dimmed = TRUE},
-    {"state", token_state, "", .needs_states = TRUE},
+    {"state", token_state, "", .needs = SHOW_NEEDS_ARTIFACTS},
     {"config", token_config, "", .only_if_asked = TRUE},
     {"vars", token_variables, "", .only_if_asked = TRUE},
     {"env", token_environment, "", .only_if_asked = TRUE},
@@ -273,7 +273,7 @@ static const struct {
     {"build-deps", token_build_deps, "", .only_if_asked = TRUE},
     {"runtime-deps", token_runtime_deps, "", .only_if_asked = TRUE},
     {"source-info", token_source_info, "", .only_if_asked = TRUE},
-    {"artifact-cas-digest", token_artifact_digest, "", .needs_states = TRUE, .only_if_asked = TRUE},
+    {"artifact-cas-digest", token_artifact_digest, "", .needs = SHOW_NEEDS_ARTIFACTS, .only_if_asked = TRUE},
 };
 
 /* The next "%{NAME…}" at or after `text`: its start, or NULL.  *rest is what follows the name, *end what follows the brace.  There is no "%" in between. */
@@ -302,13 +302,14 @@ static gboolean mentions(const char *format, const char *name)
     return FALSE;
 }
 
-gboolean show_format_needs_states(const char *format)
+ShowNeeds show_format_needs(const char *format)
 {
     const char *rest, *end;
+    ShowNeeds needs = SHOW_NEEDS_NOTHING;
     for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
-        if (tokens[i].needs_states && find_token(format, tokens[i].name, &rest, &end))
-            return TRUE;
-    return FALSE;
+        if (tokens[i].needs > needs && find_token(format, tokens[i].name, &rest, &end))
+            needs = tokens[i].needs;
+    return needs;
 }
 
 /* `inner` is what stands between a token's name and its closing brace. */
@@ -361,10 +362,53 @@ static gboolean replace_token(Subject *subject, guint token, char **line, gboole
     return TRUE;
 }
 
+/* What stands before a token, and the token; the last one has none. */
+typedef struct {
+    char *before, *inner;
+    guint token; /* G_N_ELEMENTS(tokens): none */
+} Piece;
+
 struct ShowFormat {
     ShowOptions options;
     gboolean mentioned[G_N_ELEMENTS(tokens)];
+    GArray *pieces;
 };
+
+static void piece_clear(gpointer data)
+{
+    Piece *piece = data;
+    g_free(piece->before);
+    g_free(piece->inner);
+}
+
+/* The token that is replaced at "%{", as long as no other token's text changes the line; G_N_ELEMENTS(tokens) for none. */
+static guint token_at(const char *text, const char **rest, const char **end)
+{
+    guint token = 0;
+    while (token < G_N_ELEMENTS(tokens) && find_token(text, tokens[token].name, rest, end) != text)
+        token++;
+    return token;
+}
+
+static GArray *split_format(const char *format)
+{
+    GArray *pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
+    g_array_set_clear_func(pieces, piece_clear);
+    const char *start = format, *rest = NULL, *end = NULL;
+    for (const char *at = strstr(format, "%{"); at; at = strstr(at, "%{")) {
+        guint token = token_at(at, &rest, &end);
+        if (token == G_N_ELEMENTS(tokens)) {
+            at += 2;
+            continue;
+        }
+        Piece piece = {g_strndup(start, at - start), g_strndup(rest, end - 1 - rest), token};
+        g_array_append_val(pieces, piece);
+        at = start = end;
+    }
+    Piece last = {g_strdup(start), NULL, G_N_ELEMENTS(tokens)};
+    g_array_append_val(pieces, last);
+    return pieces;
+}
 
 ShowFormat *show_format_new(const ShowOptions *options)
 {
@@ -372,25 +416,64 @@ ShowFormat *show_format_new(const ShowOptions *options)
     format->options = *options;
     for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
         format->mentioned[i] = mentions(options->format, tokens[i].name);
+    format->pieces = split_format(options->format);
     return format;
 }
 
 void show_format_free(ShowFormat *format)
 {
+    g_array_unref(format->pieces);
     g_free(format);
+}
+
+/* FALSE for a bad specification, and for a text that may hold tokens itself. */
+static gboolean append_token(Subject *subject, const Piece *piece, GString *out)
+{
+    subject->style = NULL;
+    g_autofree char *text = tokens[piece->token].text(subject, NULL);
+    if (!text || strstr(text, "%{"))
+        return FALSE;
+    g_autofree char *shown = *piece->inner ? format_token("", text, piece->inner, NULL) : g_steal_pointer(&text);
+    if (!shown)
+        return FALSE;
+    g_string_append(out, style_of(subject, piece->token));
+    g_string_append(out, shown);
+    g_string_append(out, STYLE_END);
+    return TRUE;
+}
+
+/* Nearly all lines, in one go.  FALSE, with nothing done, for those that take steps. */
+static gboolean append_pieces(const ShowFormat *format, Subject *subject, GString *out)
+{
+    gsize start = out->len;
+    for (guint i = 0; i < format->pieces->len; i++) {
+        const Piece *piece = &g_array_index(format->pieces, Piece, i);
+        g_string_append(out, piece->before);
+        if (piece->token < G_N_ELEMENTS(tokens) && !append_token(subject, piece, out)) {
+            g_string_truncate(out, start);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean append_in_steps(const ShowFormat *format, Subject *subject, GString *out, GError **error)
+{
+    g_autofree char *line = g_strdup(format->options.format);
+    gboolean success = TRUE, more = FALSE;
+    for (guint i = 0; success && i < G_N_ELEMENTS(tokens); i++)
+        if (format->mentioned[i] || (more && !tokens[i].only_if_asked))
+            success = replace_token(subject, i, &line, &more, error);
+    g_string_append(out, line);
+    return success;
 }
 
 gboolean show_format_element(const ShowFormat *format, Element *element, GString *out, GError **error)
 {
     Subject subject = {.options = &format->options, .element = element, .arena = arena_new()};
     subject.dim = strcmp(element->strong_key, element->strict_key) != 0 || !*element->strict_key;
-    g_autofree char *line = g_strdup(format->options.format);
-    gboolean success = TRUE, more = FALSE;
-    for (guint i = 0; success && i < G_N_ELEMENTS(tokens); i++)
-        if (format->mentioned[i] || (more && !tokens[i].only_if_asked))
-            success = replace_token(&subject, i, &line, &more, error);
+    gboolean success = append_pieces(format, &subject, out) || append_in_steps(format, &subject, out, error);
     arena_free(subject.arena);
-    g_string_append(out, line);
     g_string_append_c(out, '\n');
     return success;
 }
@@ -408,18 +491,28 @@ static gsize sequence_length(const char *text)
     return text[length] >= '@' && text[length] <= '~' ? length + 1 : 0;
 }
 
+static void drop_sequences(GString *out)
+{
+    gsize kept = 0;
+    for (gsize i = 0; i < out->len;) {
+        gsize skipped = sequence_length(out->str + i);
+        i += skipped;
+        if (skipped > 0)
+            continue;
+        const char *escape = memchr(out->str + i + 1, '\033', out->len - i - 1);
+        gsize plain = escape ? (gsize)(escape - out->str) - i : out->len - i;
+        memmove(out->str + kept, out->str + i, plain);
+        kept += plain;
+        i += plain;
+    }
+    g_string_truncate(out, kept);
+}
+
 void show_format_finish(GString *out, gboolean colors)
 {
     while (out->len > 0 && out->str[out->len - 1] == '\n')
         g_string_truncate(out, out->len - 1);
     g_string_append_c(out, '\n');
-    gsize kept = 0;
-    for (gsize i = 0; !colors && i < out->len;) {
-        gsize skipped = sequence_length(out->str + i);
-        if (skipped == 0)
-            out->str[kept++] = out->str[i++];
-        i += skipped;
-    }
     if (!colors)
-        g_string_truncate(out, kept);
+        drop_sequences(out);
 }

@@ -17,8 +17,9 @@ ShowFormat *show_format_new(const ShowOptions *options);
 void show_format_free(ShowFormat *format);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ShowFormat, show_format_free)
 
-/* The store must be asked for this format. */
-gboolean show_format_needs_states(const char *format);
+/* What the store is asked for: keys only where builds are not strict. */
+typedef enum { SHOW_NEEDS_NOTHING, SHOW_NEEDS_KEYS, SHOW_NEEDS_ARTIFACTS } ShowNeeds;
+ShowNeeds show_format_needs(const char *format);
 /* Appends the line of one element, with a newline; styles of a terminal are in it.  A bad format specification is APP. */
 gboolean show_format_element(const ShowFormat *format, Element *element, GString *out, GError **error);
 /* After the last element: cuts line breaks from the end but for one, and takes the styles out unless they are wanted. */

@@ -41,9 +41,10 @@ static void test_refused(void)
 
 static void test_needs_states(void)
 {
-    g_assert_true(show_format_needs_states("%{name} %{state: >12}"));
-    g_assert_true(show_format_needs_states("%{artifact-cas-digest}"));
-    g_assert_false(show_format_needs_states("%{name} %{vars} %{unknown} %{"));
+    g_assert_cmpint(show_format_needs("%{name} %{state: >12}"), ==, SHOW_NEEDS_ARTIFACTS);
+    g_assert_cmpint(show_format_needs("%{artifact-cas-digest} %{key}"), ==, SHOW_NEEDS_ARTIFACTS);
+    g_assert_cmpint(show_format_needs("%{full-key}"), ==, SHOW_NEEDS_KEYS);
+    g_assert_cmpint(show_format_needs("%{name} %{vars} %{unknown} %{"), ==, SHOW_NEEDS_NOTHING);
 }
 
 static void test_finish(void)
