@@ -159,6 +159,9 @@ enum {
     SLUICE_LIMIT_LAUNCHER_HELD = 512 * SLUICE_MIB,
     SLUICE_LIMIT_LAUNCHER_MEMORY = 64 * SLUICE_KIB,
     SLUICE_LIMIT_LAUNCHER_REASONS = 64,
+    /* Expressions of RECC_INVALID_INPUT_PATHS_REGEX, and the length of each. */
+    SLUICE_LIMIT_LAUNCHER_REGEXES = 64,
+    SLUICE_LIMIT_LAUNCHER_REGEX = 4 * SLUICE_KIB,
     /* Outcomes that are known of one command and source, and their bytes. */
     SLUICE_LIMIT_VARIANTS = 16,
     SLUICE_LIMIT_VARIANT = SLUICE_MIB,

@@ -361,6 +361,19 @@ static const char *check_times(Learning *learning)
     return NULL;
 }
 
+/* Whether one of them is named as such that nothing may be kept of. */
+static gboolean are_refused(const Learning *learning)
+{
+    const LauncherCompile *compile = learning->compile;
+    for (guint i = 0; i < learning->inputs->len; i++) {
+        const ManifestInput *input = &g_array_index(learning->inputs, ManifestInput, i);
+        if (input->file.kind != SLUICE_STAGED_MISSING &&
+            launcher_wishes_refuse(&compile->wishes, input->path, compile->question.directory))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* ---- Where it may be used ------------------------------------------------------------------------------------------------------------------------- */
 
 /* Whether an executor of this environment has the file without being given it. */
@@ -515,6 +528,22 @@ static GBytes *encode_result(const Products *products, const SluiceDigest *diges
     return g_byte_array_free_to_bytes(result);
 }
 
+static gboolean differs(const LauncherCompile *compile, const char *path, const SluiceDigest *digest)
+{
+    for (guint i = 0; i < compile->expected->len; i++) {
+        const LauncherExpected *expected = &g_array_index(compile->expected, LauncherExpected, i);
+        if (g_str_equal(expected->path, path))
+            return !sluice_digest_equal(&expected->digest, digest);
+    }
+    return TRUE;
+}
+
+static void verify(LauncherCompile *compile, const Products *products, const SluiceDigest *digests)
+{
+    for (guint i = 0; compile->expected != NULL && i < products->paths->len; i++)
+        compile->differs |= differs(compile, products->paths->pdata[i], &digests[i]);
+}
+
 /* The action, its command and the products in one transaction. */
 static gboolean keep_result(Learning *learning, const LauncherReport *report, SluiceDigest *action, GError **error)
 {
@@ -532,6 +561,7 @@ static gboolean keep_result(Learning *learning, const LauncherReport *report, Sl
         blobs[PRODUCTS + i] = products->contents->pdata[i];
     if (!sluice_store_put_many(learning->launcher->store, blobs, PRODUCTS + products->contents->len, digests, error))
         return FALSE;
+    verify(learning->compile, products, digests + PRODUCTS);
     g_autoptr(GBytes) result = encode_result(products, digests + PRODUCTS, report->standard_error);
     *action = digests[ACTION];
     return launcher_keep(learning->launcher, action, result, error);
@@ -586,7 +616,7 @@ static const char *keep_all(Learning *learning, const LauncherReport *report)
 {
     ManifestVariant variant = {.made_in = NULL};
     g_autoptr(GError) problem = NULL;
-    const char *reason = check_times(learning);
+    const char *reason = are_refused(learning) ? "refused-input" : check_times(learning);
     if (reason != NULL)
         return reason;
     if (can_roam(learning, report))

@@ -8,7 +8,6 @@
  */
 #include "fields.h"
 #include "launcher-private.h"
-#include "recc-config.h"
 #include "upstream.h"
 
 #include <fcntl.h>
@@ -23,6 +22,8 @@ void launcher_compile_free(LauncherCompile *compile)
 {
     launcher_question_clear(&compile->question);
     launcher_variant_clear(&compile->found);
+    launcher_wishes_clear(&compile->wishes);
+    g_clear_pointer(&compile->expected, g_array_unref);
     g_clear_pointer(&compile->options, compile_options_free);
     if (compile->root >= 0)
         close(compile->root);
@@ -190,18 +191,17 @@ static gboolean are_same(char *const *some, char *const *others)
     return same;
 }
 
-/* What recc would do with some is not done here; and a server of their own is not ours. */
-static gboolean is_told_otherwise(const SluiceLauncher *launcher, char *const *environment)
+/* A server of their own is not ours. */
+static gboolean is_elsewhere(const SluiceLauncher *launcher, char *const *environment)
 {
-    g_auto(GStrv) passes = recc_variables_dup(environment, RECC_PASSES);
-    if (passes[0] != NULL || launcher->settings == NULL)
-        return passes[0] != NULL;
+    if (launcher->settings == NULL)
+        return FALSE;
     g_auto(GStrv) settings = recc_variables_dup(environment, RECC_REMOTE_ONLY);
     return !are_same(settings, launcher->settings);
 }
 
 /* Leaves those that count, sorted.  FALSE: one of them forbids caching. */
-static gboolean keep_variables(char **environment)
+static gboolean keep_variables(char **environment, const LauncherWishes *wishes)
 {
     gsize kept = 0, count = g_strv_length(environment);
     gboolean good = TRUE;
@@ -211,7 +211,8 @@ static gboolean keep_variables(char **environment)
         CompileVariable kind = compile_options_environment(name);
         good = good && (kind != COMPILE_VARIABLE_REFUSED || variable[strlen(name)] == '\0' ||
                         variable[strlen(name) + 1] == '\0');
-        if (kind == COMPILE_VARIABLE_KEY || g_str_equal(name, "PWD"))
+        const char *value = variable[strlen(name)] == '=' ? variable + strlen(name) + 1 : "";
+        if (kind == COMPILE_VARIABLE_KEY || g_str_equal(name, "PWD") || launcher_wishes_count(wishes, name, value))
             environment[kept++] = variable;
         else
             g_free(variable);
@@ -402,11 +403,14 @@ const char *launcher_compile_prepare(SluiceLauncher *launcher, LauncherCompile *
     const char *reason = check_options(compile->options);
     if (reason != NULL)
         return reason;
-    if (is_told_otherwise(launcher, compile->question.environment))
+    if (!launcher_wishes_read(compile->question.environment, &compile->wishes) ||
+        is_elsewhere(launcher, compile->question.environment))
         return "recc-variable";
-    if (!keep_variables(compile->question.environment))
+    if (!keep_variables(compile->question.environment, &compile->wishes))
         return "environment-variable";
     compile->source = compile->options->sources->pdata[0];
+    if (launcher_wishes_refuse(&compile->wishes, compile->source, compile->question.directory))
+        return "refused-input";
     sluice_look_at(look, compile->source, TRUE, &compile->source_file);
     if (compile->source_file.kind != SLUICE_STAGED_FILE || !compile->source_file.digested)
         return "unreadable-source";

@@ -7,6 +7,7 @@
 #include "compile-options.h"
 #include "launcher-manifest.h"
 #include "launcher-trace.h"
+#include "recc-config.h"
 
 /* What a launcher asks, decoded; strings are its own. */
 typedef struct {
@@ -15,12 +16,30 @@ typedef struct {
     char *directory;
 } LauncherQuestion;
 
+/* What variables of recc ask for. */
+typedef struct {
+    gboolean skips_cache;       /* compiles again, and keeps that */
+    gboolean verifies;          /* the same, and compares */
+    gboolean whole_environment; /* is in the key, but for recc's own */
+    char **variables;           /* that are in the key as well; or NULL */
+    GPtrArray *refused;         /* GRegex *: of inputs; or NULL */
+} LauncherWishes;
+
+/* What was known of an output. */
+typedef struct {
+    const char *path; /* of the options */
+    SluiceDigest digest;
+} LauncherExpected;
+
 /* One compile of a launcher that is connected. */
 typedef struct {
     LauncherQuestion question;
     int root; /* the builder's root directory; -1: none was passed */
     CompileOptions *options;
-    int64_t asked; /* sluice_staged_now() before anything was looked at */
+    LauncherWishes wishes;
+    GArray *expected; /* LauncherExpected: to compare with, or NULL */
+    gboolean differs; /* from that */
+    int64_t asked;    /* sluice_staged_now() before anything was looked at */
     const char *source;
     SluiceStagedFile source_file;
     SluiceStagedFile compiler;
@@ -110,6 +129,16 @@ int launcher_compare_texts(const void *a, const void *b);
 gboolean launcher_keep(SluiceLauncher *launcher, const SluiceDigest *action, GBytes *result, GError **error);
 /* By the command, or by what it is in any build folder. */
 GBytes *launcher_read_manifest(SluiceLauncher *launcher, const SluiceDigest *command, gboolean anywhere);
+
+/* ---- launcher-wishes.c ---- */
+
+/* FALSE: they ask for what is not done here, or cannot be understood. */
+gboolean launcher_wishes_read(char *const *environment, LauncherWishes *out);
+void launcher_wishes_clear(LauncherWishes *wishes);
+/* Whether a variable is in the key because of them. */
+gboolean launcher_wishes_count(const LauncherWishes *wishes, const char *name, const char *value);
+/* Whether nothing may be kept that was made of this file; `path` may be relative to the directory. */
+gboolean launcher_wishes_refuse(const LauncherWishes *wishes, const char *path, const char *directory);
 
 /* ---- launcher-roam.c ---- */
 

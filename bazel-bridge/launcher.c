@@ -254,6 +254,23 @@ static gboolean send_hit(int socket, const SluiceResult *result, const Hit *hit)
     return sent;
 }
 
+/* What would be answered, for a compile whose compiler runs all the same. */
+static void expect(SluiceLauncher *launcher, LauncherCompile *compile, SluiceLook *look)
+{
+    g_autoptr(GBytes) kept = launcher_find_result(launcher, compile, look);
+    g_auto(SluiceResult) result = {0};
+    g_auto(Hit) hit = {.count = 0};
+    if (kept == NULL || !sluice_result_decode(kept, &result, NULL) || result.exit_code != 0 ||
+        !read_outputs(launcher, compile, &result, &hit))
+        return;
+    compile->expected = g_array_new(FALSE, TRUE, sizeof(LauncherExpected));
+    for (gsize i = 0; i < hit.count; i++) {
+        LauncherExpected expected = {.path = hit.outputs[i].path};
+        sluice_digest_of_bytes(hit.outputs[i].contents, &expected.digest);
+        g_array_append_val(compile->expected, expected);
+    }
+}
+
 /* FALSE: it is a miss. */
 static gboolean answer_hit(SluiceLauncher *launcher, Connection *connection, LauncherCompile *compile, SluiceLook *look)
 {
@@ -349,7 +366,9 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
         return NULL;
     }
     wait_for_learned(launcher, &compile->command);
-    if (answer_hit(launcher, connection, compile, look))
+    if (compile->wishes.verifies)
+        expect(launcher, compile, look);
+    else if (!compile->wishes.skips_cache && answer_hit(launcher, connection, compile, look))
         return NULL;
     count(launcher, &launcher->stats.misses);
     return send_verdict(connection->fd, LAUNCHER_LEARN) ? g_steal_pointer(&compile) : NULL;
@@ -395,6 +414,8 @@ static void finish(SluiceLauncher *launcher, Connection *connection, GBytes *fra
         count_reason(launcher, reason);
     else
         count(launcher, &launcher->stats.learned);
+    if (reason == NULL && connection->compile->expected != NULL)
+        count_reason(launcher, connection->compile->differs ? "verify-differs" : "verify-same");
 }
 
 /* ---- Events ------------------------------------------------------------------------------------------------------------------------------------------ */

@@ -26,7 +26,8 @@ typedef enum {
 
 typedef enum {
     RECC_PASSES,      /* with it the launcher runs the compiler, and nothing else */
-    RECC_LATER,       /* read, and nothing done with it yet */
+    RECC_DONE,        /* what recc does with it */
+    RECC_KEYED,       /* it is in the key: what was made with another value is not taken */
     RECC_REMOTE_ONLY, /* only where there is no sandbox around: it says which server, and how */
     RECC_IGNORED,     /* accepted, and a note says why it has no effect */
 } ReccTreatment;

@@ -52,11 +52,14 @@ static void print_section(void)
     puts(".SH VARIABLES\n"
          "With one of these in the environment, and not empty, the launcher runs the compiler and does nothing else:");
     print_variables(RECC_PASSES);
-    puts("\n.PP\nThe other variables of recc, and its files (\\fIrecc/recc.conf\\fR, \\fI~/.recc/recc.conf\\fR and so "
-         "on), are "
-         "no mistake; in a sandbox they change nothing.\n"
-         ".SS \"Not yet\"\nWhat recc does with these, this launcher may do one day:");
-    print_variables(RECC_LATER);
+    puts("\n.PP\nSo it does where one has a value that recc would not take.  "
+         "Other variables of recc, and its files (\\fIrecc/recc.conf\\fR, \\fI~/.recc/recc.conf\\fR and so on), are no "
+         "mistake; files are read by the daemon only, for the server.\n"
+         ".SS \"With effect\"\nOn, if they are not empty:");
+    print_variables(RECC_DONE);
+    puts(".SS \"In the key\"\nWith another value of these, or without, another result is looked for; so they "
+         "keep results apart:");
+    print_variables(RECC_KEYED);
     puts(".SS \"Without a sandbox around\"\nThe daemon looks for these in its environment (that of the compile which "
          "starts it) and in recc's "
          "files, "

@@ -578,6 +578,86 @@ static void test_launcher(void)
     tear_down(&place);
 }
 
+/* ---- Variables of recc ------------------------------------------------------------------------------------------------- */
+
+static gboolean read_wishes(const char *text, LauncherWishes *out)
+{
+    g_auto(GStrv) environment = g_strsplit(text, " ", -1);
+    return launcher_wishes_read(environment, out);
+}
+
+/* Every variable does what its row says: it has the compiler run by itself, is in the key, or changes nothing. */
+static void test_treatments(void)
+{
+    gsize count;
+    const ReccVariable *all = recc_variables(&count);
+    for (gsize i = 0; i < count; i++) {
+        g_autofree char *name = g_strdup_printf("RECC_%s%s", all[i].name, all[i].kind == RECC_MAP ? "_key" : "");
+        const char *value = g_str_equal(all[i].name, "PREFIX_MAP")            ? "/a=/b"
+                            : g_str_equal(all[i].name, "REAPI_VERSION")       ? "2.2"
+                            : g_str_equal(all[i].name, "CAS_DIGEST_FUNCTION") ? "sha256"
+                                                                              : "1";
+        g_autofree char *setting = g_strconcat(name, "=", value, NULL), *empty = g_strconcat(name, "=", NULL);
+        LauncherWishes wishes;
+        g_test_message("%s", setting);
+        g_assert_cmpint(read_wishes(setting, &wishes), ==, all[i].treatment != RECC_PASSES);
+        g_assert_cmpint(launcher_wishes_count(&wishes, name, value), ==, all[i].treatment == RECC_KEYED);
+        g_assert_false(launcher_wishes_count(&wishes, name, ""));
+        launcher_wishes_clear(&wishes);
+        gboolean checked = all[i].kind == RECC_TEXT && !g_str_equal(value, "1");
+        g_assert_true(checked || read_wishes(empty, &wishes));
+        launcher_wishes_clear(&wishes);
+    }
+}
+
+static void test_wishes(void)
+{
+    LauncherWishes wishes;
+    g_assert_true(read_wishes("RECC_SKIP_CACHE=0 RECC_VERIFY= RECC_ENV_TO_READ=A,,B RECC_NOBODY=1", &wishes));
+    g_assert_true(wishes.skips_cache && !wishes.verifies && !wishes.whole_environment);
+    g_assert_true(launcher_wishes_count(&wishes, "A", "") && launcher_wishes_count(&wishes, "B", "x"));
+    g_assert_false(launcher_wishes_count(&wishes, "C", "x") || launcher_wishes_count(&wishes, "RECC_NOBODY", "1"));
+    launcher_wishes_clear(&wishes);
+    g_assert_true(read_wishes("RECC_VERIFY=no RECC_PRESERVE_ENV=1", &wishes));
+    g_assert_true(wishes.verifies && launcher_wishes_count(&wishes, "C", "x"));
+    g_assert_false(launcher_wishes_count(&wishes, "RECC_SERVER", "grpc://a:1"));
+    launcher_wishes_clear(&wishes);
+}
+
+static void test_refused_inputs(void)
+{
+    static const struct {
+        const char *expressions, *path;
+        gboolean refused;
+    } rows[] = {
+        {"x", "/src/a.c", FALSE},
+        {"", "/src/a.c", FALSE},
+        {"a[.]c$", "a.c", TRUE},
+        {"^/src/a", "a.c", TRUE},
+        {"^a", "a.c", TRUE},
+        {"^src", "a.c", FALSE},
+        {"x,/conftest,y", "b/../conftest.c", TRUE},
+        {"^b/", "b/../conftest.c", TRUE},
+        {".*/CMakeFiles/.*", "/src/CMakeFiles/x.c", TRUE},
+        {"\\xff", "\xff.c", TRUE},
+    };
+    static const char *const bad[] = {"(", "a,[", "*"};
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        LauncherWishes wishes;
+        g_autofree char *text = g_strconcat("RECC_INVALID_INPUT_PATHS_REGEX=", rows[i].expressions, NULL);
+        g_test_message("%s %s", text, rows[i].path);
+        g_assert_true(read_wishes(text, &wishes));
+        g_assert_cmpint(launcher_wishes_refuse(&wishes, rows[i].path, "/src"), ==, rows[i].refused);
+        launcher_wishes_clear(&wishes);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        LauncherWishes wishes;
+        g_autofree char *text = g_strconcat("RECC_INVALID_INPUT_PATHS_REGEX=", bad[i], NULL);
+        g_assert_false(read_wishes(text, &wishes));
+        launcher_wishes_clear(&wishes);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -595,5 +675,8 @@ int main(int argc, char **argv)
     g_test_add_func("/launcher/many-variants", test_many_variants);
     g_test_add_func("/launcher/trace", test_trace);
     g_test_add_func("/launcher/server", test_launcher);
+    g_test_add_func("/launcher/treatments", test_treatments);
+    g_test_add_func("/launcher/wishes", test_wishes);
+    g_test_add_func("/launcher/refused-inputs", test_refused_inputs);
     return g_test_run();
 }

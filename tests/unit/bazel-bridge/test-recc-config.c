@@ -246,12 +246,13 @@ static void test_paths(void)
 
 static void test_treated(void)
 {
-    g_auto(GStrv) environment = g_strsplit("PATH=/bin RECC_SERVER=grpc://a:1 RECC_SKIP_CACHE= RECC_VERIFY=0 "
-                                           "RECC_INSTANCE= RECC_UNKNOWN=1",
-                                           " ", -1);
+    g_auto(GStrv) environment =
+        g_strsplit("PATH=/bin RECC_SERVER=grpc://a:1 RECC_NO_EXECUTE= RECC_PASSTHROUGH=0 RECC_ACTION_SALT=s "
+                   "RECC_INSTANCE= RECC_UNKNOWN=1",
+                   " ", -1);
     g_auto(GStrv) passes = recc_variables_dup(environment, RECC_PASSES);
     g_auto(GStrv) servers = recc_variables_dup(environment, RECC_REMOTE_ONLY);
-    g_assert_true(g_strv_equal((const char *const *)passes, (const char *const[]){"RECC_VERIFY=0", NULL}));
+    g_assert_true(g_strv_equal((const char *const *)passes, (const char *const[]){"RECC_PASSTHROUGH=0", NULL}));
     g_assert_true(g_strv_equal((const char *const *)servers, (const char *const[]){"RECC_SERVER=grpc://a:1", NULL}));
 }
 
