@@ -257,10 +257,12 @@ static States *query(App *app, GPtrArray *elements, gboolean artifacts, GError *
     g_autoptr(States) states = states_new(app->store, app->strict);
     for (guint i = 0; artifacts && i < elements->len; i++)
         states_artifact(states, elements->pdata[i]);
-    const GError *failure = states_error(states);
-    if (failure)
+    gboolean success = states_error(states) || states_find_keys(states, elements, error);
+    const GError *failure = success ? states_error(states) : NULL;
+    if (failure) {
         g_propagate_error(error, g_error_copy(failure));
-    gboolean success = !failure && states_find_keys(states, elements, error);
+        success = FALSE;
+    }
     return app_finish(&activity, success) ? g_steal_pointer(&states) : NULL;
 }
 

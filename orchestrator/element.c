@@ -201,6 +201,7 @@ GPtrArray *session_load_elements(Session *session, const char *const *names, GEr
         names = (const char *const *)defaults->pdata;
     }
     if (!project_ensure_fully_loaded(session->toplevel, error)) {
+        session_stop_prefetch(session);
         return NULL;
     }
     for (const char *const *name = names; *name != NULL; name++) {

@@ -371,7 +371,7 @@ typedef struct {
 struct ShowFormat {
     ShowOptions options;
     gboolean mentioned[G_N_ELEMENTS(tokens)];
-    GArray *pieces;
+    GArray *pieces; /* Piece; or NULL */
 };
 
 static void piece_clear(gpointer data)
@@ -390,6 +390,15 @@ static guint token_at(const char *text, const char **rest, const char **end)
     return token;
 }
 
+static gboolean starts_token(const char *text)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(tokens); i++)
+        if (g_str_has_prefix(text + 2, tokens[i].name))
+            return TRUE;
+    return FALSE;
+}
+
+/* NULL if a token may hold another: what it is shows only step by step. */
 static GArray *split_format(const char *format)
 {
     GArray *pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
@@ -397,6 +406,10 @@ static GArray *split_format(const char *format)
     const char *start = format, *rest = NULL, *end = NULL;
     for (const char *at = strstr(format, "%{"); at; at = strstr(at, "%{")) {
         guint token = token_at(at, &rest, &end);
+        if (token == G_N_ELEMENTS(tokens) && starts_token(at)) {
+            g_array_unref(pieces);
+            return NULL;
+        }
         if (token == G_N_ELEMENTS(tokens)) {
             at += 2;
             continue;
@@ -422,7 +435,7 @@ ShowFormat *show_format_new(const ShowOptions *options)
 
 void show_format_free(ShowFormat *format)
 {
-    g_array_unref(format->pieces);
+    g_clear_pointer(&format->pieces, g_array_unref);
     g_free(format);
 }
 
@@ -472,7 +485,8 @@ gboolean show_format_element(const ShowFormat *format, Element *element, GString
 {
     Subject subject = {.options = &format->options, .element = element, .arena = arena_new()};
     subject.dim = strcmp(element->strong_key, element->strict_key) != 0 || !*element->strict_key;
-    gboolean success = append_pieces(format, &subject, out) || append_in_steps(format, &subject, out, error);
+    gboolean success =
+        (format->pieces && append_pieces(format, &subject, out)) || append_in_steps(format, &subject, out, error);
     arena_free(subject.arena);
     g_string_append_c(out, '\n');
     return success;

@@ -24,16 +24,9 @@ static const char *search_path(const HelperRun *run)
     return DEFAULT_PATH;
 }
 
-/* Of a path at the run's place: the rest of it, with its slash; else NULL. */
-static const char *below_place(const HelperRun *run, const char *path)
-{
-    gsize length = run->place != NULL ? strlen(run->place) : 0;
-    return length > 0 && strncmp(path, run->place, length) == 0 && path[length] == '/' ? path + length : NULL;
-}
-
 static int open_inside(const HelperRun *run, const char *path)
 {
-    const char *below = below_place(run, path);
+    const char *below = helper_run_below_place(run, path);
     return helper_root_open_path(below != NULL ? &run->inner : &run->root, below != NULL ? below : path);
 }
 
@@ -41,12 +34,15 @@ static int open_inside(const HelperRun *run, const char *path)
  * place where it is, cannot be seen from here, and counts as there. */
 static int look(const HelperRun *run, const char *path)
 {
-    if (helper_run_is_covered(run, path) && below_place(run, path) == NULL)
+    if (helper_run_is_covered(run, path) && helper_run_below_place(run, path) == NULL)
         return 0;
     struct stat status;
     int fd = open_inside(run, path);
     if (fd < 0)
-        return below_place(run, path) != NULL && helper_root_has_link(&run->inner, below_place(run, path)) ? 0 : ENOENT;
+        return helper_run_below_place(run, path) != NULL &&
+                       helper_root_has_link(&run->inner, helper_run_below_place(run, path))
+                   ? 0
+                   : ENOENT;
     int result = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0 ? 0 : EACCES;
     close(fd);
     return result;

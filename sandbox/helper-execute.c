@@ -26,20 +26,54 @@ static void add_options_v(HelperRun *run, const char *const *options)
 
 #define add_options(run, ...) add_options_v(run, (const char *const[]){__VA_ARGS__, NULL})
 
-gboolean helper_run_is_covered(const HelperRun *run, const char *path)
+/* The innermost mount at or above `path`, or NULL. */
+static const HelperCover *find_cover(const HelperRun *run, const char *path)
 {
+    const HelperCover *found = NULL;
     for (guint i = 0; i < run->covered->len; i++) {
-        const char *covered = run->covered->pdata[i];
-        gsize length = strlen(covered);
-        if (strncmp(path, covered, length) == 0 && (path[length] == '\0' || path[length] == '/'))
-            return TRUE;
+        const HelperCover *cover = &g_array_index(run->covered, HelperCover, i);
+        gsize length = strlen(cover->path);
+        if (strncmp(path, cover->path, length) == 0 && (path[length] == '\0' || path[length] == '/') &&
+            (found == NULL || length > strlen(found->path)))
+            found = cover;
     }
-    return FALSE;
+    return found;
 }
 
-static void cover(HelperRun *run, const char *path)
+gboolean helper_run_is_covered(const HelperRun *run, const char *path)
 {
-    g_ptr_array_add(run->covered, g_strdup(path));
+    return find_cover(run, path) != NULL;
+}
+
+const char *helper_run_below_place(const HelperRun *run, const char *path)
+{
+    gsize length = run->place != NULL ? strlen(run->place) : 0;
+    return length > 0 && strncmp(path, run->place, length) == 0 && path[length] == '/' ? path + length : NULL;
+}
+
+/* Something is mounted at `inside`, where `path` leads to. */
+static void cover(HelperRun *run, const char *path, const char *inside)
+{
+    HelperCover cover = {g_strdup(path), g_strdup(inside)};
+    g_array_append_val(run->covered, cover);
+    if (!g_str_equal(path, inside)) {
+        HelperCover itself = {g_strdup(inside), g_strdup(inside)};
+        g_array_append_val(run->covered, itself);
+    }
+}
+
+static void cover_clear(gpointer data)
+{
+    HelperCover *cover = data;
+    g_free(cover->path);
+    g_free(cover->inside);
+}
+
+/* A path below something that is mounted, by its place: bubblewrap would follow the root's links while the host can still be seen through them.  NULL if it is not. */
+static char *covered_path(const HelperRun *run, const char *path)
+{
+    const HelperCover *cover = find_cover(run, path);
+    return cover != NULL ? g_strconcat(cover->inside, path + strlen(cover->path), NULL) : NULL;
 }
 
 /* ---- This process ---- */
@@ -146,8 +180,10 @@ static gboolean do_base(HelperRun *run, const SandboxOp *op, GError **error)
     run->mounted = FALSE;
     if (!helper_root_open(&run->root, op->args[0], error))
         return FALSE;
+    if (helper_root_has_link(&run->root, run->place))
+        return sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "%s in the sandbox is a link", run->place);
     add_options(run, "--ro-bind", run->root.place, "/", "--bind", run->inner.place, run->place);
-    cover(run, run->place);
+    cover(run, run->place, run->place);
     return TRUE;
 }
 
@@ -156,21 +192,19 @@ static gboolean do_base(HelperRun *run, const SandboxOp *op, GError **error)
 /* A place inside to mount something on.  What lies on something else that is mounted is made there by bubblewrap. */
 static char *mount_point(HelperRun *run, const char *path, gboolean file, gboolean transient, GError **error)
 {
-    if (helper_run_is_covered(run, path))
-        return g_strdup(path);
-    return helper_root_ensure(&run->root, path, file, transient, error);
+    char *covered = covered_path(run, path);
+    return covered != NULL ? covered : helper_root_ensure(&run->root, path, file, transient, error);
 }
 
-static gboolean mount_special(HelperRun *run, const char *option, const char *path, GError **error)
+/* Where it was mounted, no links in it; NULL with error. */
+static char *mount_special(HelperRun *run, const char *option, const char *path, GError **error)
 {
-    g_autofree char *inside = mount_point(run, path, FALSE, TRUE, error);
-    if (inside == NULL)
-        return FALSE;
-    add_options(run, option, inside);
-    cover(run, inside);
-    if (!g_str_equal(inside, path))
-        cover(run, path);
-    return TRUE;
+    char *inside = mount_point(run, path, FALSE, TRUE, error);
+    if (inside != NULL) {
+        add_options(run, option, inside);
+        cover(run, path, inside);
+    }
+    return inside;
 }
 
 static void add_size(HelperRun *run)
@@ -184,11 +218,9 @@ static void add_size(HelperRun *run)
 /* What can be written there is in memory: where that has a bound, only in /dev/shm, which then has it, too. */
 static gboolean do_dev(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    if (!mount_special(run, "--dev", op->args[0], error))
-        return FALSE;
-    if (run->limits.memory == 0)
-        return TRUE;
-    const char *inside = run->covered->pdata[run->covered->len - 1];
+    g_autofree char *inside = mount_special(run, "--dev", op->args[0], error);
+    if (inside == NULL || run->limits.memory == 0)
+        return inside != NULL;
     g_autofree char *shared = g_build_filename(inside, "shm", NULL);
     add_options(run, "--perms", "1777");
     add_size(run);
@@ -204,22 +236,22 @@ static gboolean do_proc(HelperRun *run, const SandboxOp *op, GError **error)
 {
     static const char *const read_only[] = {"acpi", "fs", "scsi", "sys",
                                             "sysrq-trigger"}; /* bubblewrap covers two more */
-    if (!mount_special(run, "--proc", op->args[0], error))
-        return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(read_only); i++) {
+    g_autofree char *place = mount_special(run, "--proc", op->args[0], error);
+    for (gsize i = 0; place != NULL && i < G_N_ELEMENTS(read_only); i++) {
         g_autofree char *path = g_build_filename("/proc", read_only[i], NULL);
-        g_autofree char *inside = g_build_filename(op->args[0], read_only[i], NULL);
+        g_autofree char *inside = g_build_filename(place, read_only[i], NULL);
         if (access(path, F_OK) == 0)
             add_options(run, "--ro-bind", path, inside);
     }
-    return TRUE;
+    return place != NULL;
 }
 
 static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)
 {
     add_options(run, "--perms", "1777");
     add_size(run);
-    return mount_special(run, "--tmpfs", op->args[0], error);
+    g_autofree char *inside = mount_special(run, "--tmpfs", op->args[0], error);
+    return inside != NULL;
 }
 
 static gboolean do_writable(HelperRun *run, const SandboxOp *op, GError **error)
@@ -228,7 +260,8 @@ static gboolean do_writable(HelperRun *run, const SandboxOp *op, GError **error)
     if (inside == NULL)
         return FALSE;
     g_autofree char *source = g_strconcat(run->root.place, inside, NULL);
-    add_options(run, "--bind", source, helper_run_is_covered(run, op->args[0]) ? op->args[0] : inside);
+    g_autofree char *covered = covered_path(run, op->args[0]);
+    add_options(run, "--bind", source, covered != NULL ? covered : inside);
     return TRUE;
 }
 
@@ -241,20 +274,22 @@ static gboolean do_bind(HelperRun *run, const SandboxOp *op, GError **error)
     if (inside == NULL)
         return FALSE;
     add_options(run, g_str_equal(op->args[2], "read-only") ? "--ro-bind" : "--bind", op->args[0], inside);
-    cover(run, inside);
+    cover(run, op->args[1], inside);
     return TRUE;
 }
 
 static gboolean do_directory(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    run->directory = op->args[0];
-    if (helper_run_is_covered(run, op->args[0])) {
-        add_options(run, "--dir", op->args[0], "--chdir", op->args[0]);
+    const char *path = run->directory = op->args[0], *below = helper_run_below_place(run, path);
+    g_autofree char *covered = below == NULL ? covered_path(run, path) : NULL;
+    if (covered != NULL) {
+        add_options(run, "--dir", covered, "--chdir", path);
         return TRUE;
     }
-    g_autofree char *inside = helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error);
+    g_autofree char *inside = below != NULL ? helper_root_ensure(&run->inner, below, FALSE, FALSE, error)
+                                            : helper_root_ensure(&run->root, path, FALSE, FALSE, error);
     if (inside != NULL)
-        add_options(run, "--chdir", op->args[0]);
+        add_options(run, "--chdir", path);
     return inside != NULL;
 }
 
@@ -334,8 +369,9 @@ void helper_run_init(HelperRun *run)
     *run = (HelperRun){.root = {.fd = -1},
                        .inner = {.fd = -1},
                        .options = g_ptr_array_new_with_free_func(g_free),
-                       .covered = g_ptr_array_new_with_free_func(g_free),
+                       .covered = g_array_new(FALSE, FALSE, sizeof(HelperCover)),
                        .environment = g_ptr_array_new()};
+    g_array_set_clear_func(run->covered, cover_clear);
 }
 
 void helper_run_clear(HelperRun *run)
@@ -343,7 +379,7 @@ void helper_run_clear(HelperRun *run)
     helper_root_clear(&run->root);
     helper_root_clear(&run->inner);
     g_ptr_array_unref(run->options);
-    g_ptr_array_unref(run->covered);
+    g_array_unref(run->covered);
     g_ptr_array_unref(run->environment);
 }
 

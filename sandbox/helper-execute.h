@@ -8,13 +8,18 @@
 #include "helper-root.h"
 #include "plan.h"
 
+/* A path inside that something is mounted on, and the one without links that it leads to. */
+typedef struct {
+    char *path, *inside;
+} HelperCover;
+
 typedef struct {
     HelperRoot root;
     HelperRoot inner;  /* what is at `place` in the root */
     const char *place; /* NULL: there is no such thing */
     gboolean mounted;
     GPtrArray *options;     /* of bubblewrap, in order */
-    GPtrArray *covered;     /* paths inside that something is mounted on, other than the root */
+    GArray *covered;        /* HelperCover: where something is mounted, other than the root */
     GPtrArray *environment; /* NAME=VALUE; borrowed from the plan */
     const char *directory;  /* the command starts there */
     char *const *launch;    /* bubblewrap and the command; borrowed from the plan */
@@ -27,3 +32,5 @@ void helper_run_clear(HelperRun *run);
 gboolean helper_run_execute(HelperRun *run, const SandboxPlan *plan, GError **error);
 /* TRUE if something other than the root is mounted at or above `path`. */
 gboolean helper_run_is_covered(const HelperRun *run, const char *path);
+/* Of a path below the run's place: the rest of it, with its slash; else NULL. */
+const char *helper_run_below_place(const HelperRun *run, const char *path);

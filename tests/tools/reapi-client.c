@@ -416,7 +416,15 @@ static int verb_make_result(RpcClient *client, int argc, char **argv)
     return 0;
 }
 
-/* make-node file|directory NAME=DIGEST… : the bytes of a Directory with such entries. */
+static void put_link(GByteArray *out, const char *name, const char *target)
+{
+    g_autoptr(GByteArray) link = g_byte_array_new();
+    sluice_wire_put_bytes(link, 1, name, strlen(name));
+    sluice_wire_put_bytes(link, 2, target, strlen(target));
+    sluice_wire_put_bytes(out, 3, link->data, link->len);
+}
+
+/* The bytes of a Directory with such entries; several of them, in this order, are one with all. */
 static int verb_make_directory(RpcClient *client, int argc, char **argv)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
@@ -424,9 +432,12 @@ static int verb_make_directory(RpcClient *client, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         char *value = strchr(argv[i], '=');
         if (value == NULL)
-            return usage_error("NAME=DIGEST is expected");
+            return usage_error("NAME=DIGEST or, of links, NAME=TARGET is expected");
         *value++ = '\0';
-        put_output(out, number, argv[i], value, 2);
+        if (strcmp(argv[0], "links") == 0)
+            put_link(out, argv[i], value);
+        else
+            put_output(out, number, argv[i], value, 2);
     }
     fwrite(out->data, 1, out->len, stdout);
     return 0;
@@ -541,7 +552,7 @@ static const Verb verbs[] = {
     {"update", 2, "DIGEST RESULTFILE", verb_update},
     {"show", 1, "RESULTFILE", verb_show},
     {"make-result", 0, "KEY=VALUE…", verb_make_result},
-    {"make-directory", 1, "files|directories NAME=DIGEST…", verb_make_directory},
+    {"make-directory", 1, "files|directories|links NAME=DIGEST|TARGET…", verb_make_directory},
     {"make-message", 0, "NUMBER=FILE…", verb_make_message},
     {"make-command", 2, "[out=PATH|file=PATH|directory=PATH|cwd=PATH|property=NAME=VALUE|env=NAME=VALUE]… -- WORD…",
      verb_make_command},

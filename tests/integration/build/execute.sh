@@ -97,6 +97,41 @@ check "files where the environment has folders" contains "$out/hostile" "not fou
 check "or what is mounted" contains "$out/mounts" "not a directory"
 check "outputs in a folder that a link leads to" contains "$out/linked" "file bin/made"
 
+# Links among the inputs that lead to where bubblewrap has the host while it mounts: nothing is made there, and nothing is left uncovered.
+mkdir "$work/host"
+sed "s,@HOST@,$work/host,g" >"$work/links" <<'END'
+# nested DIGEST PATH: NAME=DIGEST of the folder at the top of that path
+nested() {
+  d=$1 p=$2
+  while [ "${p#*/}" != "$p" ]; do
+    d=$(r make-directory directories ${p##*/}=$d | put) p=${p%/*}
+  done
+  echo $p=$d
+}
+# attempt NAME DIRECTORIES LINK WORDS… of make-command
+attempt() {
+  name=$1 directories=$2 link=$3
+  shift 3
+  { r make-directory directories $directories; r make-directory links $link; } >$out/root
+  r execute $(r make-action $(r make-command "$@" | put) $(put <$out/root) | put) >$out/$name 2>&1 || true
+}
+empty=$(put </dev/null)
+host=$(nested $empty oldroot@HOST@)
+over=property=chrootRootDigest=0
+attempt proc "foo=$empty $(nested $empty newroot/foo)" proc=/newroot/foo out=seen $over env=PATH=/usr/bin:/bin -- sh -c 'grep -E " /newroot/foo(/sys)? " /newroot/foo/self/mountinfo >seen || true; echo seen >>seen'
+r get $(sed -n "s,^file seen ,,p" $out/proc) >$out/mounts || true
+attempt tmp $host tmp=/oldroot@HOST@ cwd=tmp/made/by/client $over -- /bin/ls
+attempt cwd $host a=/oldroot@HOST@ cwd=a/made -- /bin/ls
+attempt dev $host dev=/oldroot@HOST@ $over -- /bin/ls
+END
+client links base.bst <"$work/links"
+check "links to where the host is" builds links.bst
+check "checkout" checkout links.bst --deps none
+check "the kernel's settings are covered where /proc really is" grep -qE " /newroot/foo/sys ro" "$work/out/mounts"
+check "nothing is made on the host" test -z "$(ls -A "$work/host")"
+check "a name that leads out of the inputs is no directory to start in" contains "$work/out/cwd" "could not be started"
+check "a link at /tmp leads to a folder of the sandbox" contains "$work/out/tmp" "exit 0"
+
 client failures base.bst <<'END'
 a=$(action $root -- sh -c 'echo no >&2; exit 7')
 r execute $a >$out/failed
