@@ -49,6 +49,27 @@ struct Prefetch {
     Worker loader, workers[MAX_THREADS];
 };
 
+/* It is held for some microseconds at a time, and taken for each file: to sleep and to be woken takes longer than to try again. */
+#define LOCK_TRIES 400u
+
+static inline void pause_a_little(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void lock(Prefetch *prefetch)
+{
+    for (guint i = 0; i < LOCK_TRIES; i++) {
+        if (g_mutex_trylock(&prefetch->mutex)) {
+            return;
+        }
+        pause_a_little();
+    }
+    g_mutex_lock(&prefetch->mutex);
+}
+
 static void note_name(Worker *worker, const Node *node)
 {
     const char *name = node_text(node);
@@ -115,7 +136,7 @@ static void work_batch(Worker *worker)
     Prefetch *prefetch = worker->prefetch;
     g_mutex_unlock(&prefetch->mutex);
     read_batch(worker);
-    g_mutex_lock(&prefetch->mutex);
+    lock(prefetch);
     for (guint i = 0; i < worker->count; i++) {
         worker->batch[i]->state = FILE_READ;
     }
@@ -159,7 +180,7 @@ static gpointer run_thread(gpointer data)
 {
     Worker *worker = data;
     Prefetch *prefetch = worker->prefetch;
-    g_mutex_lock(&prefetch->mutex);
+    lock(prefetch);
     while (take_batch(worker)) {
         work_batch(worker);
     }
@@ -245,7 +266,7 @@ void prefetch_free(Prefetch *prefetch)
 
 void prefetch_stop(Prefetch *prefetch)
 {
-    g_mutex_lock(&prefetch->mutex);
+    lock(prefetch);
     prefetch->stopping = TRUE;
     g_cond_broadcast(&prefetch->changed);
     g_mutex_unlock(&prefetch->mutex);
@@ -265,14 +286,14 @@ void session_stop_prefetch(Session *session)
 
 void prefetch_add(Prefetch *prefetch, const char *name)
 {
-    g_mutex_lock(&prefetch->mutex);
+    lock(prefetch);
     add_name(&prefetch->loader, arena_strdup(prefetch->loader.arena, name));
     g_mutex_unlock(&prefetch->mutex);
 }
 
 Node *prefetch_take(Prefetch *prefetch, const char *name)
 {
-    g_mutex_lock(&prefetch->mutex);
+    lock(prefetch);
     Entry *entry = g_hash_table_lookup(prefetch->known, name);
     if (entry == NULL) {
         entry = add_name(&prefetch->loader, arena_strdup(prefetch->loader.arena, name));
