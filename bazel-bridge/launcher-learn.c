@@ -146,13 +146,27 @@ static gboolean read_input(Learning *learning, const char *path, const SluiceDig
     return contents != NULL;
 }
 
+/* Named by an argument that means a file. */
+static gboolean is_named(const Learning *learning, const char *path)
+{
+    const GPtrArray *files = learning->compile->options->input_files;
+    const char *directory = learning->compile->question.directory;
+    g_autofree char *found = g_canonicalize_filename(path, directory);
+    for (guint i = 0; i < files->len; i++) {
+        g_autofree char *named = g_canonicalize_filename(files->pdata[i], directory);
+        if (g_str_equal(named, found))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static const char *add_found(Learning *learning, const char *path, ManifestInput *input)
 {
     if (input->file.kind == SLUICE_STAGED_UNKNOWN)
         return "untraceable";
     if (input->file.kind == SLUICE_STAGED_MISSING)
         return "input-vanished";
-    if (input->file.kind == SLUICE_STAGED_DIRECTORY && launcher_is_header_name(path))
+    if (input->file.kind == SLUICE_STAGED_DIRECTORY && (launcher_is_header_name(path) || is_named(learning, path)))
         return "precompiled-header"; /* which of those in it is taken, is by chance */
     if (input->file.kind == SLUICE_STAGED_FILE) {
         if (!input->file.digested)

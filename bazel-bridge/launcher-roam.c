@@ -253,10 +253,12 @@ gboolean launcher_may_roam(const SluiceLauncher *launcher, const LauncherCompile
 {
     const CompileOptions *options = compile->options;
     const char *folder = launcher->folder;
-    if (folder == NULL || options->depends_on_cwd || options->records_switches || options->varies ||
-        options->outputs->len != 1 || stays(compile->question.arguments[0], folder) ||
-        variables_stay(compile->question.environment, folder) || searches_more(compile->question.environment) ||
-        paths_stay(options->tool_dirs, folder) || !stays_within(compile, folder))
+    /* what may not be read is said in names, and these may have the folder's in them */
+    if (folder == NULL || (compile->wishes.refused != NULL && compile->wishes.refused->len > 0) ||
+        options->depends_on_cwd || options->records_switches || options->varies || options->outputs->len != 1 ||
+        stays(compile->question.arguments[0], folder) || variables_stay(compile->question.environment, folder) ||
+        searches_more(compile->question.environment) || paths_stay(options->tool_dirs, folder) ||
+        !stays_within(compile, folder))
         return FALSE;
     if (options->deptarget != NULL && strstr(options->deptarget, LAUNCHER_FOLDER_MARK) != NULL)
         return FALSE;

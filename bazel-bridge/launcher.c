@@ -366,9 +366,11 @@ static LauncherCompile *answer(SluiceLauncher *launcher, Connection *connection,
         return NULL;
     }
     wait_for_learned(launcher, &compile->command);
-    if (compile->wishes.verifies)
-        expect(launcher, compile, look);
-    else if (!compile->wishes.skips_cache && answer_hit(launcher, connection, compile, look))
+    if (compile->wishes.verifies) {
+        /* no two precompiled headers of gcc are equal */
+        if (!compile->options->precompiles || compile->is_clang)
+            expect(launcher, compile, look);
+    } else if (!compile->wishes.skips_cache && answer_hit(launcher, connection, compile, look))
         return NULL;
     count(launcher, &launcher->stats.misses);
     return send_verdict(connection->fd, LAUNCHER_LEARN) ? g_steal_pointer(&compile) : NULL;

@@ -92,7 +92,7 @@ static const ReccVariable variables[] = {
     {"VERBOSE", RECC_SWITCH, RECC_IGNORED, "there is no log, and nothing else on standard error than the compiler's"},
     {"VERIFY", RECC_SWITCH, RECC_DONE,
      "the compiler runs also where its outcome is known, and both are compared, messages left out (verify-same, "
-     "verify-differs); what it makes now is kept"},
+     "verify-differs), but not gcc's precompiled headers, of which no two are equal; what it makes now is kept"},
     {"WORKING_DIR_PREFIX", RECC_TEXT, RECC_IGNORED, "nothing is executed elsewhere"},
 };
 
