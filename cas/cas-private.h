@@ -212,9 +212,9 @@ typedef struct {
     uint32_t flags; /* CAS_BLOB_… */
 } CasBlobRecord;
 
-/* FALSE without error: absent (or there with another size).  `data` (NULL allowed) points into the map. */
 /* The whole blob; whether it is mapped. */
 GBytes *cas_read_blob(SluiceStore *store, const SluiceDigest *digest, gboolean *mapped, GError **error);
+/* FALSE without error: absent (or there with another size).  `data` (NULL allowed) points into the map. */
 gboolean cas_blob_find(CasTxn *txn, const SluiceDigest *digest, CasBlobRecord *record, const void **data);
 int64_t cas_blob_cost(const CasBlobRecord *record);
 #define CAS_OBJECT_NAME_MAX 96

@@ -189,11 +189,24 @@ static gboolean do_base(HelperRun *run, const SandboxOp *op, GError **error)
 
 /* ---- Over the root ---- */
 
+/* As helper_root_ensure, for what bubblewrap is to mount.  A link of the root that leads below a mount would lead bubblewrap elsewhere: below /proc, to the host. */
+static char *ensure_outside(HelperRun *run, const char *path, gboolean file, gboolean transient, GError **error)
+{
+    char *inside = helper_root_ensure(&run->root, path, file, transient, error);
+    const HelperCover *cover = inside != NULL ? find_cover(run, inside) : NULL;
+    if (cover == NULL || g_str_equal(cover->path, inside))
+        return inside;
+    sandbox_error(error, SLUICE_SANDBOX_ERROR_SETUP, "%s in the sandbox leads below %s, where something is mounted",
+                  path, cover->path);
+    g_free(inside);
+    return NULL;
+}
+
 /* A place inside to mount something on.  What lies on something else that is mounted is made there by bubblewrap. */
 static char *mount_point(HelperRun *run, const char *path, gboolean file, gboolean transient, GError **error)
 {
     char *covered = covered_path(run, path);
-    return covered != NULL ? covered : helper_root_ensure(&run->root, path, file, transient, error);
+    return covered != NULL ? covered : ensure_outside(run, path, file, transient, error);
 }
 
 /* Where it was mounted, no links in it; NULL with error. */
@@ -256,11 +269,12 @@ static gboolean do_tmpfs(HelperRun *run, const SandboxOp *op, GError **error)
 
 static gboolean do_writable(HelperRun *run, const SandboxOp *op, GError **error)
 {
-    g_autofree char *inside = helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error);
+    g_autofree char *covered = covered_path(run, op->args[0]);
+    g_autofree char *inside = covered != NULL ? helper_root_ensure(&run->root, op->args[0], FALSE, FALSE, error)
+                                              : ensure_outside(run, op->args[0], FALSE, FALSE, error);
     if (inside == NULL)
         return FALSE;
     g_autofree char *source = g_strconcat(run->root.place, inside, NULL);
-    g_autofree char *covered = covered_path(run, op->args[0]);
     add_options(run, "--bind", source, covered != NULL ? covered : inside);
     return TRUE;
 }

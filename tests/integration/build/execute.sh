@@ -122,6 +122,8 @@ attempt proc "foo=$empty $(nested $empty newroot/foo)" proc=/newroot/foo out=see
 r get $(sed -n "s,^file seen ,,p" $out/proc) >$out/mounts || true
 attempt tmp $host tmp=/oldroot@HOST@ cwd=tmp/made/by/client $over -- /bin/ls
 attempt cwd $host a=/oldroot@HOST@ cwd=a/made -- /bin/ls
+magic=$(nested $empty proc/self/root/oldroot@HOST@/magic)
+attempt magic $magic tmp=/proc/self/root/oldroot@HOST@/magic $over -- /bin/ls
 attempt dev $host dev=/oldroot@HOST@ $over -- /bin/ls
 END
 client links base.bst <"$work/links"
@@ -130,6 +132,7 @@ check "checkout" checkout links.bst --deps none
 check "the kernel's settings are covered where /proc really is" grep -qE " /newroot/foo/sys ro" "$work/out/mounts"
 check "nothing is made on the host" test -z "$(ls -A "$work/host")"
 check "a name that leads out of the inputs is no directory to start in" contains "$work/out/cwd" "could not be started"
+check "a link at /tmp may not lead through /proc" contains "$work/out/magic" "where something is mounted"
 check "a link at /tmp leads to a folder of the sandbox" contains "$work/out/tmp" "exit 0"
 
 client failures base.bst <<'END'
