@@ -113,6 +113,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SluiceOrigin, sluice_origin_clear)
 /* ---- Bridge --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct SluiceBridge SluiceBridge;
+/* Changes two things of the whole process, so it comes before other threads: malloc has one heap from then on, and what is mapped of the store's index is
+ * given back (sluice_store_set_mapped_limit). */
 SluiceBridge *sluice_bridge_new(SluiceStore *store, GError **error);
 /* Closes all endpoints, waits for calls in flight, ends the threads. */
 void sluice_bridge_free(SluiceBridge *bridge);
